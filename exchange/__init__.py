@@ -1,0 +1,1 @@
+"""The stateless front node of magi-exchange."""

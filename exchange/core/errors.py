@@ -1,0 +1,174 @@
+"""Everything the exchange can refuse, by whose move is next.
+
+::
+
+    ExchangeError
+    ├── Malformed            the client must send something else
+    │   ├── NameUnusable
+    │   ├── UnknownRequest
+    │   └── ContentMissing
+    ├── Unauthorized         the client must say who it is first
+    │   └── NotIdentified
+    ├── Refused              the client may not do this
+    │   ├── OwnInvite
+    │   └── NotLinked
+    ├── Missing              what was named is not there
+    │   ├── InviteUnknown
+    │   ├── UserUnknown
+    │   ├── NoFriends
+    │   └── NotConnected
+    ├── Gone                 it was there
+    │   └── InviteExpired
+    ├── Conflict             somebody else has it
+    │   └── NameTaken
+    ├── TooLarge             the client must send less
+    ├── Limited              the client must wait (``retry_after_ms``)
+    │   ├── AskLimit
+    │   ├── TooManyAttempts
+    │   └── TooManyInvites
+    └── Unavailable          the exchange must recover; the same request may succeed later
+        └── StorageUnavailable
+
+A class docstring is the default message: one sentence, fit for a user. What a wire says instead stands in
+``exchange.dialects.errors``. Nothing internal goes into a message.
+"""
+
+
+class ExchangeError(Exception):
+    """The request was refused."""
+
+    retryable = False
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__ or "")
+
+
+class Malformed(ExchangeError):
+    """The message could not be understood."""
+
+
+class NameUnusable(Malformed):
+    """A username has 1 to 254 visible characters."""
+
+
+class UnknownRequest(Malformed):
+    """There is no request of this type."""
+
+    def __init__(self, type_: str) -> None:
+        super().__init__(f"There is no request of type {type_}.")
+        self.type = type_
+
+
+class ContentMissing(Malformed):
+    """The message has no content."""
+
+
+class Unauthorized(ExchangeError):
+    """Say who you are first."""
+
+
+class NotIdentified(Unauthorized):
+    """Identify with a username first."""
+
+
+class Refused(ExchangeError):
+    """That is not allowed."""
+
+
+class OwnInvite(Refused):
+    """An invitation is for somebody else."""
+
+
+class NotLinked(Refused):
+    """You are not connected with this user."""
+
+    def __init__(self, nick: str) -> None:
+        super().__init__(f"You are not connected with {nick}.")
+        self.nick = nick
+
+
+class Missing(ExchangeError):
+    """There is no such thing."""
+
+
+class InviteUnknown(Missing):
+    """This invitation code is not valid."""
+
+
+class UserUnknown(Missing):
+    """There is no such user here now."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no user {name} here now.")
+        self.name = name
+
+
+class NoFriends(Missing):
+    """You have no friends here yet."""
+
+
+class NotConnected(Missing):
+    """Your friend is not connected."""
+
+    def __init__(self, nick: str = "") -> None:
+        super().__init__(f"{nick or 'Your friend'} is not connected.")
+        self.nick = nick
+
+
+class Gone(ExchangeError):
+    """It is no longer there."""
+
+
+class InviteExpired(Gone):
+    """This invitation code has expired."""
+
+
+class Conflict(ExchangeError):
+    """Somebody else has it."""
+
+
+class NameTaken(Conflict):
+    """Somebody else holds this username now."""
+
+
+class TooLarge(ExchangeError):
+    """The message is too large."""
+
+
+class Limited(ExchangeError):
+    """Too many requests; wait a little."""
+
+    retryable = True
+
+    def __init__(self, retry_after_ms: int = 0) -> None:
+        super().__init__()
+        self.retry_after_ms = retry_after_ms
+
+
+class AskLimit(Limited):
+    """Too many questions; wait a little."""
+
+
+class TooManyAttempts(Limited):
+    """Too many wrong invitation codes; wait a minute."""
+
+
+class TooManyInvites(Limited):
+    """Too many open invitations."""
+
+
+class Unavailable(ExchangeError):
+    """The exchange cannot do this right now; please try again."""
+
+    retryable = True
+
+
+class StorageUnavailable(Unavailable):
+    """The store cannot be reached right now; please try again.
+
+    ``sent`` is false when the command certainly did not run; otherwise its outcome is unknown.
+    """
+
+    def __init__(self, message: str = "", *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent

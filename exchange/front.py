@@ -1,0 +1,140 @@
+"""The seams inside a front node: what a transport, a conversation and a dialect may rely on in each other.
+
+::
+
+    bytes -> Transport (Socket) -> Conversation -> Dialect -> Exchange.handle -> ports
+
+A transport moves bytes and names no protocol; a dialect translates and does nothing else; differences between wires are
+data that a dialect declares.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from exchange.core.commands import Command, Reply
+from exchange.core.errors import ExchangeError
+from exchange.core.events import Event
+from exchange.core.session import Session
+
+
+class Ending(Enum):
+    """Why a connection ended, as metrics and logs say it (closed list)."""
+
+    CLIENT = "client"  # the peer closed, or its connection broke
+    LIVENESS = "liveness"  # neither pong nor data for too long (MAGI-5)
+    SLOW_CONSUMER = "slow_consumer"  # it stopped reading
+    IDLE = "idle"  # MAGI-33
+    PROTOCOL = "protocol"  # RFC 6455 was broken
+    SIZE = "size"  # MAGI-4, above the outer limit
+    FLOOD = "flood"  # too many control frames
+    DRAIN = "drain"  # we are shutting down
+    REPLACED = "replaced"  # the session goes on elsewhere
+    STORE = "store"  # the store could not be asked for too long (MAGI-7)
+    SERVER_ERROR = "server_error"  # our fault; logged with an incident id
+
+
+class Socket(Protocol):
+    """The transport's end of an open WebSocket. Nothing here blocks or raises; after the end everything is ignored."""
+
+    def send(self, message: bytes) -> None:
+        """Send one text message. Messages leave in order; several of one loop tick leave together."""
+
+    def close(self, code: int, reason: str, ending: Ending) -> None:
+        """Start an orderly close after what was sent; the socket is aborted if the peer does not follow in time."""
+
+    def abort(self, ending: Ending) -> None:
+        """End the socket at once, without a close frame."""
+
+    def pause(self) -> None:
+        """Stop reading: TCP pushes back on the sender. The paused time does not count as silence."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that were sent here and that the kernel has not taken yet."""
+
+
+class Conversation(Protocol):
+    """What happens on one socket, above the framing. The transport calls, in this order: opened, any of the next two any
+    number of times, ended (once)."""
+
+    def opened(self, socket: Socket) -> None:
+        """The handshake is done; the greeting may be sent."""
+
+    def received(self, message: bytes) -> None:
+        """One whole message, text or binary, not yet known to be UTF-8 or JSON unless it was text. Owned by the callee."""
+
+    def oversized(self) -> None:
+        """A message above the wire's limit but below the outer one came and was dropped (MAGI-4)."""
+
+    def ended(self, ending: Ending) -> None:
+        """The socket is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRules:
+    """What a wire demands of its sockets; times in seconds, 0 turns a rule off."""
+
+    message_bytes: int  # above: `oversized`
+    outer_bytes: int  # above: close 1009
+    ping_seconds: float = 20.0
+    silence_seconds: float = 30.0  # neither pong nor data: gone (MAGI-5)
+    stall_seconds: float = 30.0  # no byte of our output taken: gone
+    idle_seconds: float = 1800.0  # no data message either way: close 4000 (MAGI-33)
+    buffer_bytes: int = 4 * 1024 * 1024  # output above this: gone at once
+    control_per_second: float = 10.0  # control frames from the peer
+    control_burst: int = 50
+    close_seconds: float = 2.0  # how long the peer may take to answer our close frame
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A request to become a WebSocket."""
+
+    path: str  # percent-decoded, without the query
+    origin: str | None
+    address: str  # of the client: the peer's, or what a trusted proxy says; "" on a unix socket
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The upgrade is accepted."""
+
+    conversation: Conversation
+    rules: SocketRules
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The upgrade is refused before the handshake, with an HTTP status."""
+
+    status: int
+    text: str
+    retry_after_seconds: int = 0
+
+
+Doorman = Callable[[Upgrade], Welcome | Refusal]
+"""Decides on an upgrade, at once and without asking the store."""
+
+
+class Dialect(Protocol):
+    """Translation between the frames of one wire and commands, replies, errors and events. Pure."""
+
+    name: str  # label in metrics and namespace of usernames; closed list
+    tells: frozenset[type[Event]]  # other events are not given to `tell`
+
+    def ask(self, message: bytes) -> Command[object]:
+        """Translate a request. ``Malformed`` or ``UnknownRequest`` if it is none."""
+
+    def answer(self, session: Session, command: Command[object], reply: Reply) -> Sequence[bytes]:
+        """Translate the reply to a command into the messages of the wire, in order."""
+
+    def refuse(self, command: Command[object] | None, error: ExchangeError) -> bytes:
+        """Translate the refusal of a command; ``None`` if the request was not understood."""
+
+    def tell(self, session: Session, event: Event) -> bytes:
+        """Translate an event."""

@@ -1,0 +1,1 @@
+"""The ports on Redis or Valkey: one map of keys, one file a script, one pipelined lane."""

@@ -1,0 +1,18 @@
+"""Close codes of the mAgi wire (MAGI-7) and the two that RFC 6455 itself prescribes for broken framing."""
+
+from enum import IntEnum
+
+
+class CloseCode(IntEnum):
+    """Why a socket was closed, as its peer sees it."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001  # orderly shutdown: come back, elsewhere if possible
+    PROTOCOL_ERROR = 1002  # RFC 6455 section 7.4.1: the framing is broken, no wire was reached
+    INVALID_DATA = 1007  # RFC 6455 section 8.1: a text message that is not UTF-8
+    TOO_BIG = 1009
+    TRY_AGAIN_LATER = 1013  # the exchange cannot serve now: come back after a second or more
+    INACTIVITY = 4000  # MAGI-33
+
+
+INACTIVITY_REASON = "Inactivity timeout"

@@ -1,0 +1,78 @@
+"""Canonical forms of what people type on the mAgi wire: usernames, nicknames, codes, targets.
+
+Every function here is idempotent: the canonical form of a canonical form is itself.
+"""
+
+import unicodedata
+
+from magi.wire.limits import (
+    CODE_ALPHABET,
+    CODE_CHARACTERS,
+    MESSAGE_ID_CHARACTERS,
+    NICKNAME_CHARACTERS,
+    USERNAME_CHARACTERS,
+)
+
+CODE_CHARACTERS_MOST = 16  # an extended client may ask for longer codes (MAGI-29)
+
+_ALPHABET = frozenset(CODE_ALPHABET)
+_COMBINING_RUN = 4
+
+# Controls are read widely (Cc), with everything that is invisible or turns text around: bidi marks, zero-width
+# characters and tags (Cf), lone surrogates (Cs), private use (Co), line and paragraph separators (Zl, Zp).
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def hidden(character: str) -> bool:
+    """Tell whether a character is a control, invisible, or changes how the text around it is shown."""
+    return unicodedata.category(character) in _HIDDEN
+
+
+def username(value: object) -> str | None:
+    """Return a usable username exactly as it was sent, else ``None`` (MAGI 3.1: 1 to 254 characters, no controls)."""
+    if not isinstance(value, str) or not 0 < len(value) <= USERNAME_CHARACTERS:
+        return None
+    if value.isascii() and value.isprintable():
+        return value
+    return None if any(map(hidden, value)) else value
+
+
+def nickname(value: object, default: str) -> str:
+    """Return what friends see: NFC, without hidden characters, at most 200 characters; ``default`` if nothing is left.
+
+    Runs of more than four combining marks are shortened: they are drawn over the lines around them.
+    """
+    if not isinstance(value, str):
+        value = ""
+    if not (value.isascii() and value.isprintable()):
+        value = _visible(unicodedata.normalize("NFC", value[: 4 * NICKNAME_CHARACTERS]))
+    return value[:NICKNAME_CHARACTERS] or default[:NICKNAME_CHARACTERS]
+
+
+def _visible(text: str) -> str:
+    kept: list[str] = []
+    marks = 0
+    for character in text:
+        if hidden(character):
+            continue
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _COMBINING_RUN:
+            kept.append(character)
+    return "".join(kept)
+
+
+def code(value: object) -> str | None:
+    """Return an invitation code in its stored form (MAGI-21), or ``None`` if no code can look like this."""
+    if not isinstance(value, str):
+        return None
+    trimmed = value.strip().upper()
+    if not CODE_CHARACTERS <= len(trimmed) <= CODE_CHARACTERS_MOST or not _ALPHABET.issuperset(trimmed):
+        return None
+    return trimmed
+
+
+def message_id(value: object) -> str | None:
+    """Return a usable message id, else ``None`` (MAGI-45: a string of 1 to 64 printable characters)."""
+    if not isinstance(value, str) or not 0 < len(value) <= MESSAGE_ID_CHARACTERS or any(map(hidden, value)):
+        return None
+    return value

@@ -1,0 +1,12 @@
+"""Sizes and lengths that the mAgi wire fixes (docs/protocols/magi.md)."""
+
+USERNAME_CHARACTERS = 254  # MAGI 3.1
+NICKNAME_CHARACTERS = 200  # MAGI 3.1: longer ones are cut
+ECHO_CHARACTERS = 200  # MAGI section 5: how much of a foreign `type` or `to` an error repeats
+MESSAGE_ID_CHARACTERS = 64  # MAGI-45
+TRACE_HOPS = 16  # MAGI-45
+CODE_CHARACTERS = 6  # MAGI-29
+CODE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"  # MAGI-29
+JSON_DEPTH = 64  # security: nesting of one message
+MESSAGE_BYTES = 1 << 20  # MAGI-4: default of the inbound limit
+OVERSIZE_FACTOR = 4  # MAGI-4: above this many times the limit the socket is closed
