@@ -1,5 +1,6 @@
 """The only place where randomness enters: ids and invitation codes, from the operating system's source."""
 
+import hmac
 import os
 import secrets
 
@@ -14,3 +15,17 @@ def new_id() -> str:
 def new_code(characters: int) -> str:
     """Return an invitation code (MAGI-29). ``secrets.choice`` samples by rejection: every code is equally likely."""
     return "".join(secrets.choice(CODE_ALPHABET) for _ in range(characters))
+
+
+def derived_code(uid: str, message_id: str, characters: int) -> str:
+    """Return the invitation code that belongs to one request, so that a repeat can be answered without storing it.
+
+    As hard to guess as the uid, which is random and never shown, and the message id, which is never stored.
+    """
+    digest = hmac.digest(f"{uid}\0{message_id}".encode(), b"invitation code", "sha256")
+    number = int.from_bytes(digest)  # 256 bits over 36 ** 16: no code is noticeably likelier than another
+    code = ""
+    for _ in range(characters):
+        number, place = divmod(number, len(CODE_ALPHABET))
+        code += CODE_ALPHABET[place]
+    return code

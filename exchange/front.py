@@ -8,7 +8,7 @@ A transport moves bytes and names no protocol; a dialect translates and does not
 data that a dialect declares.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -16,7 +16,9 @@ from typing import Protocol
 from exchange.core.commands import Command, Reply
 from exchange.core.errors import ExchangeError
 from exchange.core.events import Event
+from exchange.core.ids import Uid
 from exchange.core.session import Session
+from exchange.core.user import LocalUser
 
 
 class Ending(Enum):
@@ -84,7 +86,8 @@ class SocketRules:
     ping_seconds: float = 20.0
     silence_seconds: float = 30.0  # neither pong nor data: gone (MAGI-5)
     stall_seconds: float = 30.0  # no byte of our output taken: gone
-    idle_seconds: float = 1800.0  # no data message either way: close 4000 (MAGI-33)
+    idle_seconds: float = 1800.0  # no data message either way: closed (MAGI-33)
+    idle_close: tuple[int, str] = (1001, "")  # with this code and reason
     buffer_bytes: int = 4 * 1024 * 1024  # output above this: gone at once
     control_per_second: float = 10.0  # control frames from the peer
     control_burst: int = 50
@@ -126,6 +129,7 @@ class Dialect(Protocol):
 
     name: str  # label in metrics and namespace of usernames; closed list
     tells: frozenset[type[Event]]  # other events are not given to `tell`
+    closes: Mapping[Ending, tuple[int, str]]  # close code and reason of every ending that we begin
 
     def ask(self, message: bytes) -> Command[object]:
         """Translate a request. ``Malformed`` or ``UnknownRequest`` if it is none."""
@@ -133,8 +137,98 @@ class Dialect(Protocol):
     def answer(self, session: Session, command: Command[object], reply: Reply) -> Sequence[bytes]:
         """Translate the reply to a command into the messages of the wire, in order."""
 
-    def refuse(self, command: Command[object] | None, error: ExchangeError) -> bytes:
+    def refuse(self, session: Session, command: Command[object] | None, error: ExchangeError) -> bytes:
         """Translate the refusal of a command; ``None`` if the request was not understood."""
 
     def tell(self, session: Session, event: Event) -> bytes:
         """Translate an event."""
+
+    def code(self, error: ExchangeError) -> str:
+        """Return the short machine name of a refusal: a word of a closed list."""
+
+
+class Teller(Protocol):
+    """Where events for one session go."""
+
+    session: Session
+
+    def tell(self, event: Event) -> None:
+        """Tell the client, if its dialect has words for it. Never blocks or raises."""
+
+
+class Settle(Protocol):
+    """One request that waits for its outcome. Replies leave in the order of the requests, whenever they are settled."""
+
+    def settle(self, outcome: Reply | ExchangeError) -> None:
+        """Give the reply or the refusal; called once."""
+
+    def proceed(self) -> None:
+        """Let the connection go on with its next request, if it waited for this one."""
+
+    def hold(self) -> bool:
+        """Make the connection wait after all; ``False`` if it went on already."""
+
+
+class Landing(Protocol):
+    """Somebody on this node who waits for an envelope to reach a socket of this node (MAGI-12)."""
+
+    def landed(self, *, taken: bool) -> None:
+        """The socket took the envelope, or it was refused. Called at most once."""
+
+
+class Hub(Protocol):
+    """The users who have a session on this node."""
+
+    def seat(self, user: LocalUser, session: Session) -> None:
+        """Enter a user and the session that is told. Wakes for it wait until the first :meth:`release`."""
+
+    def unseat(self, user: LocalUser) -> None:
+        """Forget a user; its waiting wakes are dropped."""
+
+    def holds(self, uid: Uid) -> bool:
+        """Tell whether a user has a session here."""
+
+    def hold(self, user: LocalUser) -> None:
+        """Make wakes for a user wait, so that its table of links stands still; every hold needs one release."""
+
+    def release(self, user: LocalUser) -> None:
+        """End a hold; with the last one the wakes that waited are worked off, in order."""
+
+    async def reload(self, user: LocalUser, *, known: frozenset[Uid] = frozenset()) -> None:
+        """Read a held user's table again and tell the client what changed, except about the peers ``known``."""
+
+    def expect(self, sender: Uid, id_: str, landing: Landing) -> None:
+        """Tell ``landing`` when the envelope with this sender and id has reached a user of this node."""
+
+    def unexpect(self, sender: Uid, id_: str) -> None:
+        """Forget what :meth:`expect` entered."""
+
+    def tell(self, user: LocalUser, event: Event) -> None:
+        """Tell a user who is seated here."""
+
+
+class Tenure(Protocol):
+    """This node's right to act for its sessions: its lease (DEL-27)."""
+
+    def current(self) -> bool:
+        """Tell whether the lease certainly still holds."""
+
+    async def assure(self) -> None:
+        """Return at once if the lease holds, else once it was renewed.
+
+        Raises:
+            Unavailable: It could not be renewed, or was lost and is not restored yet.
+        """
+
+
+class Witness(Protocol):
+    """Who counts what the handlers do."""
+
+    def forwarded(self, kind: int, sender: str, recipient: str, characters: int) -> None:
+        """A message was handed over. The hot path. Names are given in the clear and masked before they are shown."""
+
+    def handled(self, command: Command[object], error: ExchangeError | None, seconds: float) -> None:
+        """A command that had to ask the store has its outcome."""
+
+    def invite(self, event: str) -> None:
+        """Something happened to an invitation: a word of ``exchange.metrics.INVITES``."""

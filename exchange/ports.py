@@ -104,9 +104,11 @@ class Users(Protocol):
         """
 
     async def close(self, uid: Uid, sid: str, *, grace_ms: int) -> tuple[Link, ...]:
-        """Remove a session in one step and return the links that ended with it; nothing if it was not there.
+        """Remove a session in one step and return the links that ended with it.
 
-        With the last session of a user all its links end. They are set aside for ``grace_ms``, for :meth:`open`.
+        With the last session of a user all its links end. They are set aside for ``grace_ms``, for :meth:`open`. A
+        repeat for the same ``sid`` returns the same links, unless they were brought back meanwhile; a ``sid`` that was
+        never there changes and returns nothing.
         """
 
     async def rename(self, uid: Uid, name: str, nick: str) -> None:
@@ -375,13 +377,3 @@ class Store:
     leases: Leases
     tallies: Tallies
     jobs: Jobs
-
-
-# --- the front -------------------------------------------------------------------------------------------------------
-
-
-class Settle(Protocol):
-    """Where the outcome of a command goes: exactly one call."""
-
-    def settle(self, outcome: object) -> None:
-        """Take the reply, or the ``ExchangeError`` that refuses the command."""

@@ -91,7 +91,8 @@ class Redeem(Command[Redeemed]):
 class Send(Command[Sent]):
     """Pass a question or an answer to a friend (MAGI-25, MAGI-26).
 
-    ``to`` is empty for "any friend"; ``body`` is ``None`` if there was no content. Not frozen, because it is made once a
+    ``to`` is empty for "any friend"; ``body`` is ``None`` if there was no content, and ``characters`` its
+    length as logs count it. Not frozen, because it is made once a
     message and a frozen one costs three times as much to make.
     """
 
@@ -99,6 +100,7 @@ class Send(Command[Sent]):
     kind: int = Kind.QUESTION
     to: str = ""
     body: bytes | None = None
+    characters: int = 0
     reply_to: str = ""
     trace: tuple[str, ...] = ()
     expires_ms: int = 0

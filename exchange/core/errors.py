@@ -4,6 +4,7 @@
 
     ExchangeError
     ├── Malformed            the client must send something else
+    │   ├── Unparsed
     │   ├── NameUnusable
     │   ├── UnknownRequest
     │   └── ContentMissing
@@ -45,6 +46,10 @@ class ExchangeError(Exception):
 
 class Malformed(ExchangeError):
     """The message could not be understood."""
+
+
+class Unparsed(Malformed):
+    """The message is not in the format of this wire."""
 
 
 class NameUnusable(Malformed):

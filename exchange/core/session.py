@@ -9,6 +9,7 @@
 ``ALLOWED`` says what may be asked in which state; a test proves it total over states and commands.
 """
 
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
 from exchange.core.commands import Command, CreateInvite, Identify, Redeem, Send
@@ -38,6 +39,8 @@ class Session:
 
     __slots__ = (
         "address",
+        "after",
+        "client",
         "dialect",
         "failures",
         "failures_since",
@@ -49,8 +52,9 @@ class Session:
         "user",
     )
 
-    def __init__(self, sid: str, *, dialect: str, address: str, since_ms: int) -> None:
-        self.sid = sid
+    def __init__(self, client: str, *, dialect: str, address: str, since_ms: int) -> None:
+        self.client = client
+        self.sid = client
         self.dialect = dialect
         self.address = address
         self.since_ms = since_ms
@@ -59,6 +63,8 @@ class Session:
         self.features: frozenset[str] = frozenset()
         self.last_asker: Uid = ""
         """Whose question was delivered last here; an answer without a target goes there (MAGI-27)."""
+        self.after: list[Callable[[], Awaitable[None]]] = []
+        """What the running command still has to do between its reply and the next command of this session."""
         self.failures = 0
         self.failures_since = 0.0
 

@@ -6,6 +6,7 @@ the order the wire fixes, and not by the parser. ``content`` is never parsed: it
 A released version is never edited, only added beside; fields may be appended.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -208,10 +209,9 @@ class UnknownType(ValueError):
         self.type = type_
 
 
-_requests: Final = msgspec.json.Decoder(Request)
-_frames: Final = msgspec.json.Decoder(Frame)
 _encoder: Final = msgspec.json.Encoder()
-_decode_request: Final = _requests.decode
+_decode_request: Final[Callable[[bytes], Request]] = msgspec.json.Decoder(Request).decode
+_decode_frame: Final[Callable[[bytes], Frame]] = msgspec.json.Decoder(Frame).decode
 encode: Final = _encoder.encode
 """Encode a frame, or any JSON value, as UTF-8 bytes without white space."""
 
@@ -237,7 +237,7 @@ def decode_frame(data: bytes) -> Frame:
     Raises:
         msgspec.DecodeError: Not a frame of this version. Clients ignore it (MAGI-16).
     """
-    return _frames.decode(data)
+    return _decode_frame(data)
 
 
 def _why(data: bytes) -> Malformed | UnknownType:

@@ -8,16 +8,18 @@ key                                   type     holds                            
 ====================================  =======  ==============================================  =========================
 ``name:{h(dialect,name)}``            hash     uid, holder (sid), node, address (h)            held: until released or
                                                                                                reaped; then grace
-``{u}:user``                          hash     name, nick, left_ms                             1 h after last session
+``{u}:user``                          hash     name, nick, and of the last close:              1 h after last session
+                                               left_ms, left_sid, left_links
 ``{u}:meta``                          hash     gen, lrev                                       as ``{u}:user``
-``{u}:sessions``                      hash     sid -> presence record                          24 h, renewed
+``{u}:sessions``                      hash     sid -> session record                           24 h, renewed
 ``{u}:links``                         hash     peer uid -> link record                         as ``{u}:user``
 ``{u}:ended``                         hash     peer uid -> link record and end of grace        grace
 ``{u}:done:<h(id)>``                  string   ``?`` + sid, or ``=`` + first reply             600 s
 ``{u}:take:<action>``                 hash     tokens, at_ms                                   time to full
 ``{u}:invites``                       zset     h(code) -> expires_ms                           longest invitation
 ``{u}:wake``                          channel  envelopes and changes of links                  -
-``invite:{h(code)}``                  hash     uid, expires_ms, nonce, claimed_ms              its life + 60 s
+``invite:{h(code)}``                  hash     uid, expires_ms, and of a claim: redeemer,      its life + 60 s
+                                               nonce, claim_ends_ms
 ``{nodes}:lease:<node>``              string   boot record                                     lease
 ``{nodes}:registry``                  hash     node -> node record and state                   until cleared
 ``node:{<node>}:sessions``            hash     sid -> presence record                          24 h, renewed

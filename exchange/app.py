@@ -1,0 +1,316 @@
+"""The composition root of a node: settings in, a serving node out."""
+
+import asyncio
+import gc
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from exchange import logs
+from exchange.core.errors import ExchangeError, StorageUnavailable
+from exchange.core.model import NodeInfo
+from exchange.core.session import Session
+from exchange.dialects.errors import CODES
+from exchange.dialects.magi1 import Magi1
+from exchange.entropy import new_id
+from exchange.front import Conversation, Ending, SocketRules, Upgrade
+from exchange.handlers.exchange import Exchange, Policy
+from exchange.metrics import Metrics
+from exchange.node.census import Census
+from exchange.node.connection import Bounds, Connection
+from exchange.node.hub import LocalHub
+from exchange.node.lease import Lease
+from exchange.node.readiness import Readiness
+from exchange.node.reattach import attach_all
+from exchange.node.roster import Roster
+from exchange.node.witness import NodeWitness
+from exchange.ports import Store
+from exchange.settings import Settings
+from exchange.storage.redis import keyspace
+from exchange.storage.redis.store import RedisStore
+from exchange.stores import connect
+from exchange.transports import http1, statistics
+from exchange.transports.doorman import Doorman, Wire
+from exchange.transports.http import ROUTES, website
+from exchange.transports.ops import operations
+from exchange.transports.proxies import Proxies
+from exchange.transports.server import Server
+from exchange.transports.wheel import Wheel
+from magi import __version__
+from magi.wire.limits import OVERSIZE_FACTOR
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 0.1
+BEATS_PER_REPORT = 10
+LIVE_SECONDS = 10.0
+FLUSH_SECONDS = 2.0  # for pending replies at the end (MAGI-54)
+FAREWELL_SECONDS = 10.0
+GC_THRESHOLD = 50_000
+"""Allocations between two looks of the collector. Nothing on the hot path makes cycles; the default of 700 costs."""
+
+
+class Node:
+    """One front node in the running event loop. ``start``, then ``stop``; each once."""
+
+    def __init__(self, settings: Settings, store: Store, *, sock: socket.socket, ops_sock: socket.socket) -> None:
+        """Wire everything up; nothing runs yet.
+
+        Args:
+            settings: What was configured.
+            store: Its clock, and its wakes, are this node's own.
+            sock: Listening socket for clients.
+            ops_sock: Listening socket for probes and metrics.
+        """
+        self.settings = settings
+        self.store = store
+        self.dialect = dialect = Magi1()
+        self.metrics = Metrics(
+            version=__version__, keyspace=str(keyspace.VERSION), codes={dialect.name: CODES}, routes=ROUTES
+        )
+        self.journal = logs.Journal(settings.log.forwarded_per_second_count)
+        counts = self.metrics.hot[dialect.name]
+        self.witness = NodeWitness(dialect, counts, self.metrics, self.journal)
+        self.roster = Roster(store.clock, counts, self.witness.closed)
+        self.hub = LocalHub(store, self.roster.teller, counts)
+        self.lease = self._lease()
+        self.hub.tenure = self.lease
+        self.exchange = Exchange(self.lease.info.id, store, self.hub, self.lease, self.witness, policy_of(settings))
+        self.census = Census(store.tallies, self.roster, lambda: self.lease.info)
+        self.readiness = Readiness(self.lease.current)
+        self.doorman = self._doorman()
+        proxies = Proxies(settings.listen.trusted_proxies)
+        transport = http1.options(self.doorman, Wheel(), proxies.client_address)
+        self.server = Server(website(self, self._count_response), sock, **transport)
+        self.ops_server = Server(
+            operations(self, lambda: self.readiness.started, self._alive, self.metrics.exposition), ops_sock
+        )
+        self._beat_task: asyncio.Task[None] | None = None
+        self._beaten_at = time.monotonic()
+        self._report_task: asyncio.Task[None] | None = None
+        self._watch()
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    def _lease(self) -> Lease:
+        def info() -> NodeInfo:
+            return NodeInfo(new_id(), __version__, self.store.clock.now_ms())
+
+        def start_over() -> NodeInfo:
+            fresh = info()
+            self.exchange.node = fresh.id
+            return fresh
+
+        return Lease(
+            info(),
+            self.store.leases,
+            self.store.clock,
+            ttl_seconds=self.settings.lease.ttl_seconds,
+            renew_seconds=self.settings.lease.renew_seconds,
+            start_over=start_over,
+            attach_all=lambda: attach_all(self.exchange, self.roster),
+        )
+
+    def _doorman(self) -> Doorman:
+        settings, dialect = self.settings, self.dialect
+        return Doorman(
+            # A wire is its dialect, the paths it owns (MAGI-1), and its socket rules.
+            [Wire(dialect.name, lambda path: path == "/" or path.startswith("/bx"), self._rules(), self._converse)],
+            origins=frozenset(origin.lower() for origin in settings.listen.origins),
+            connections_count=self.roster.__len__,
+            connections_most=settings.limits.connections_count,
+            count=self.metrics.connections_opened.inc,
+        )
+
+    def _rules(self) -> SocketRules:
+        session = self.settings.session
+        return SocketRules(
+            message_bytes=session.message_bytes,
+            outer_bytes=OVERSIZE_FACTOR * session.message_bytes,
+            ping_seconds=session.ping_seconds,
+            silence_seconds=session.silence_seconds,
+            stall_seconds=session.stall_seconds,
+            idle_seconds=session.idle_seconds,
+            idle_close=self.dialect.closes[Ending.IDLE],
+            buffer_bytes=session.buffer_bytes,
+        )
+
+    def _converse(self, upgrade: Upgrade) -> Conversation:
+        limits = self.settings.limits
+        session = Session(
+            new_id(), dialect=self.dialect.name, address=upgrade.address, since_ms=self.store.clock.now_ms()
+        )
+        bounds = Bounds(limits.pending_frames_count, limits.pending_bytes)
+        return Connection(session, self.dialect, self.exchange, self.roster, self.witness.refused, bounds)
+
+    def _watch(self) -> None:
+        """Name the objects whose numbers are read at scrape."""
+        metrics, name = self.metrics, self.dialect.name
+        metrics.connections.watch(lambda: len(self.roster), name)
+        metrics.connections_limit.set(self.settings.limits.connections_count)
+        metrics.sessions.watch(lambda: len(self.hub), name)
+        metrics.users.watch(lambda: len(self.hub))
+        metrics.wakes_missed.watch(lambda: self.hub.missed_count)
+        metrics.live_gaps.watch(lambda: self.hub.gaps_count, "main")
+        metrics.lease_renewal.watch(lambda: self.lease.renewed_ms / 1000)
+        metrics.fenced.watch(lambda: self.lease.fenced_count)
+        metrics.draining.watch(lambda: self.readiness.draining)
+        metrics.nodes.watch(lambda: len(self.census.latest.nodes), "alive")
+        metrics.write_buffer.watch(lambda: sum(one.buffered_bytes for one in self.roster), "sum")
+        metrics.write_buffer.watch(lambda: max((one.buffered_bytes for one in self.roster), default=0), "max")
+
+    def watch_store(self, store: RedisStore) -> None:
+        """Take readiness and the numbers of the lane from the store behind the ports."""
+        self.readiness.store_up = lambda: store.lane.up
+        self.metrics.watch_lane("main", store.lane)
+        self.metrics.unknown_versions.watch(lambda: store.unknown_records, "record")
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Serve; returns when clients can connect."""
+        self.store.wakes.attend(self.hub)
+        await self.lease.start()
+        await self.census.report()
+        self._beat_task = asyncio.get_running_loop().create_task(self._beat())
+        await self.ops_server.start()
+        await self.server.start()
+        self.readiness.started = True
+        log.info("node.started", node_id=self.lease.info.id, version=__version__)
+
+    async def stop(self) -> None:
+        """End in order: no new connections, pending replies, goodbyes, close frames, the lease (MAGI-54)."""
+        self.readiness.draining = self.doorman.draining = self.lease.draining = True
+        self.server.refuse()
+        await asyncio.gather(*(self._let_go(connection) for connection in self.roster))
+        unfinished = await self.exchange.settled(FAREWELL_SECONDS)
+        if self._beat_task is not None:
+            self._beat_task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._beat_task
+        self.journal.flush(float("inf"))
+        with suppress(ExchangeError):
+            await self.census.report()
+        await self.lease.stop()
+        await asyncio.gather(self.server.stop(), self.ops_server.stop())
+        log.info("node.stopped", node_id=self.lease.info.id, unfinished=unfinished)
+
+    async def _let_go(self, connection: Connection) -> None:
+        connection.refuse_waiting()
+        await _until(lambda: not connection.busy, FLUSH_SECONDS)
+        connection.close(Ending.DRAIN)
+        await _until(lambda: not connection.open, FLUSH_SECONDS)
+
+    async def _beat(self) -> None:
+        """Ten times a second: measure the loop, write the log of forwarded messages; once a second: report."""
+        beats = 0
+        due = time.monotonic() + BEAT_SECONDS
+        while True:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            now = time.monotonic()
+            self.metrics.loop_lag.observe(now - due)
+            self._beaten_at = now
+            due = now + BEAT_SECONDS
+            self.journal.flush(now)
+            beats += 1
+            if beats % BEATS_PER_REPORT == 0:
+                self.readiness.beat(now)
+                if self._report_task is None or self._report_task.done():
+                    self._report_task = asyncio.get_running_loop().create_task(self._report())
+
+    async def _report(self) -> None:
+        try:
+            await self.census.report()
+        except StorageUnavailable as error:
+            log.warning("census.unreported", reason=str(error))
+
+    def _alive(self) -> bool:
+        return time.monotonic() - self._beaten_at < LIVE_SECONDS
+
+    def _count_response(self, route: str, status: int) -> None:
+        self.metrics.http_requests.inc(route, f"{status // 100}xx")
+
+    # --- what the pages tell (transports.http.Facts) -----------------------------------------------------------------
+
+    async def statistics(self) -> dict[str, Any]:
+        return statistics.statistics(await self.census.read(), self.store.clock.now_ms(), __version__)
+
+    async def status(self, base_url: str) -> dict[str, Any]:
+        base_url = self.settings.listen.public_url or base_url
+        return statistics.status(await self.census.read(), self.store.clock.now_ms(), __version__, base_url)
+
+    def health(self) -> dict[str, Any]:
+        latest, now_ms = self.census.latest, self.store.clock.now_ms()
+        return statistics.health(latest, (now_ms - statistics.started_ms(latest, now_ms)) / 1000)
+
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(reason.value for reason in self.readiness.reasons())
+
+
+async def _until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait for something that nobody announces, because the hot path would pay for it."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what the settings decide for the handlers."""
+    limits = settings.limits
+    return Policy(
+        grace_ms=int(settings.session.grace_seconds * 1000),
+        invite_life_ms=int(settings.invites.ttl_seconds * 1000),
+        code_characters=settings.invites.code_length_count,
+        open_invites=limits.open_invites_count,
+        asks_per_minute=limits.asks_per_minute_count,
+        asks_burst=limits.asks_burst_count,
+        failures_connection=limits.redeem_failures_connection_count,
+        failures_address=limits.redeem_failures_address_count,
+        deadline_ms=settings.live.deadline_ms,
+        reply_seconds=settings.live.reply_deadline_ms / 1000,
+        store_up_seconds=settings.lease.store_up_seconds,
+    )
+
+
+async def run_node(
+    settings: Settings,
+    *,
+    index: int,
+    sock: socket.socket,
+    ops_sock: socket.socket,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Be a node until ``stop`` is set.
+
+    Args:
+        settings: What was configured.
+        index: Which node of this machine; logs show it.
+        sock: Listening socket for clients.
+        ops_sock: Listening socket for probes and metrics.
+        stop: Set from outside to end in order.
+        ready: Called once when clients can connect.
+
+    Raises:
+        StartRefused: The store cannot be reached, or must not be used.
+    """
+    logs.configure(settings.log.level, settings.log.format, f"node{index}")
+    store = await connect(settings)
+    try:
+        node = Node(settings, store.ports, sock=sock, ops_sock=ops_sock)
+        node.watch_store(store)
+        await node.start()
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+        ready()
+        await stop.wait()
+        await node.stop()
+    finally:
+        await store.close()
+        logs.close()

@@ -1,0 +1,102 @@
+"""What a start prints: where the exchange is and how to try it, for a person or as lines of JSON."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Literal, TextIO
+
+FIRST_FRAME = '{"type": "identify", "username": "ann@example.com"}'
+
+
+def version() -> str:
+    """Return the release that is installed."""
+    try:
+        return installed_version("magi-exchange")
+    except PackageNotFoundError:
+        return "(run from its source)"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The facts of a start that is complete."""
+
+    host: str
+    port: int
+    ops_host: str
+    ops_ports: tuple[int, ...]
+    store: str
+    worker: bool
+    public_url: str = ""
+
+    @property
+    def page(self) -> str:
+        return f"http://{self.host}:{self.port}/"
+
+    @property
+    def websocket(self) -> str:
+        return f"ws://{self.host}:{self.port}/"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(f"http://{self.ops_host}:{port}/metrics" for port in self.ops_ports)
+
+    def banner(self) -> str:
+        """Return the lines for a terminal."""
+        nodes = len(self.ops_ports)
+        parts = [f"{nodes} node{'s' if nodes > 1 else ''}", *(["1 worker"] if self.worker else [])]
+        public = self.public_url
+        rows = [
+            ("WebSocket", self.websocket),
+            ("Page", self.page),
+            *([("Public", f"{public}/  and  ws{public.removeprefix('http')}/")] if public else []),
+            *(("Metrics" if number == 0 else "", url) for number, url in enumerate(self.metrics)),
+            ("Store", self.store),
+        ]
+        return "\n".join(
+            (
+                f"magi-exchange {version()} is ready: {' and '.join(parts)}.",
+                "",
+                *(f"  {name:<10} {value}" for name, value in rows),
+                "",
+                f"Connect a first client:   python -m websockets {self.websocket}",
+                f"and type as a first line: {FIRST_FRAME}",
+                "Stop with Ctrl-C.",
+                "",
+            )
+        )
+
+
+class Console:
+    """Where ``serve`` speaks to whoever started it: facts on ``out``, progress on ``err``."""
+
+    def __init__(self, kind: Literal["text", "json"], *, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self._json = kind == "json"
+        self._out = sys.stdout if out is None else out
+        self._err = sys.stderr if err is None else err
+
+    def started(self, facts: Started) -> None:
+        """Print the banner, or the same as one JSON object."""
+        if self._json:
+            urls = {"websocket": facts.websocket, "page": facts.page, "metrics": facts.metrics}
+            self._line(self._out, json.dumps({"level": "info", "event": "exchange.started", **urls, **asdict(facts)}))
+        else:
+            self._line(self._out, facts.banner())
+
+    def say(self, text: str) -> None:
+        """Print a line of progress."""
+        progress = {"level": "info", "event": "exchange.progressed", "text": text}
+        self._line(self._err, json.dumps(progress) if self._json else f"magi-exchange: {text}")
+
+    def complain(self, sentence: str) -> None:
+        """Print why the exchange ends; one plain sentence in either format."""
+        self._line(self._err, sentence)
+
+    @staticmethod
+    def _line(stream: TextIO, text: str) -> None:
+        try:
+            print(text, file=stream, flush=True)
+        except (BrokenPipeError, OSError):
+            # The reader is gone (`serve | head`, a closed terminal). The exchange goes on, or ends in order.
+            return

@@ -1,0 +1,1 @@
+"""Translation between wires and the exchange: the only place that knows both."""

@@ -1,0 +1,1 @@
+"""One function a command, found in one table (:mod:`exchange.handlers.exchange`)."""

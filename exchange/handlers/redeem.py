@@ -1,0 +1,191 @@
+"""Use an invitation code (MAGI-22 to MAGI-24, MAGI-28 to MAGI-30, DEL-42).
+
+The link is written on both sides before either is told, the caller is told first, and only then the inviter: an inviter
+hears of a friend before it hears from it (MAGI-13), because the session's next command waits for all of this.
+"""
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exchange.core import throttle
+from exchange.core.commands import Redeem, Redeemed
+from exchange.core.errors import (
+    ExchangeError,
+    InviteExpired,
+    InviteUnknown,
+    NotConnected,
+    OwnInvite,
+    StorageUnavailable,
+    TooManyAttempts,
+    Unavailable,
+)
+from exchange.core.ids import Uid
+from exchange.core.model import Link, Standing
+from exchange.core.session import Session
+from exchange.core.user import LocalUser
+from exchange.entropy import new_id
+from exchange.handlers.identify import identify
+from exchange.handlers.once import once
+from exchange.ports import Condition, InviteWord, Notice, PutWord
+
+if TYPE_CHECKING:
+    from exchange.handlers.exchange import Exchange
+
+log = structlog.get_logger()
+
+ACTION = "redeem"
+CLAIM_MS = 60_000
+BUSY_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+LAPSE_MARGIN_SECONDS = 0.25
+
+
+async def redeem(exchange: "Exchange", session: Session, command: Redeem) -> Redeemed:
+    """Make the caller and the inviter of a code friends. A refused redeem never uses the code up.
+
+    Raises:
+        TooManyAttempts: Too many wrong codes came from this connection or address; the code was not looked up.
+        InviteUnknown, InviteExpired, OwnInvite: See there.
+        NotConnected: The inviter has gone for longer than the grace.
+    """
+    identified = await identify(exchange, session, command.identify) if command.identify is not None else None
+    user = session.identified()
+    reply = await once(exchange, session, command, lambda: _redeem(exchange, session, user, command))
+    return reply if identified is None else replace(reply, identified=identified)
+
+
+async def _redeem(exchange: "Exchange", session: Session, user: LocalUser, command: Redeem) -> Redeemed:
+    await _check_attempts(exchange, session)
+    try:
+        if command.code is None:
+            raise InviteUnknown
+        inviter, standing = await _look_up(exchange, user, command.code)
+        nonce = new_id()
+        await _claim(exchange, command.code, user.uid, nonce)
+    except (InviteUnknown, InviteExpired) as error:
+        exchange.witness.invite("expired" if isinstance(error, InviteExpired) else "unknown")
+        await _count_failure(exchange, session)
+        raise
+    settle = exchange.store.invites.settle
+    code = command.code
+    exchange.hub.hold(user)
+    try:
+        link = await _join(exchange, user, inviter, standing)
+    except BaseException:
+        exchange.hub.release(user)
+        exchange.spawn(exchange.insist(lambda: settle(code, inviter, nonce, commit=False), "invite.revert"))
+        raise
+    exchange.spawn(exchange.insist(lambda: settle(code, inviter, nonce, commit=True), "invite.settle"))
+    try:
+        await exchange.hub.reload(user, known=frozenset({inviter}))
+    except StorageUnavailable:
+        # The friendship stands. The next wake will not fit the table's revision, and it will be read again then.
+        user.links.put(link)
+    exchange.witness.invite("redeemed")
+    session.after.append(lambda: _announce(exchange, user, link))
+    log.info("users.connected", connection=link.connection, user1=link.name, user2=user.name)
+    return Redeemed(link.connection, link.name, link.nick)
+
+
+async def _check_attempts(exchange: "Exchange", session: Session) -> None:
+    policy = exchange.policy
+    now = exchange.store.clock.steady()
+    if throttle.failures(session, now, policy.failures_window_ms / 1000) >= policy.failures_connection:
+        exchange.witness.invite("limited")
+        raise TooManyAttempts
+    if await exchange.store.limits.failures(session.address, ACTION) >= policy.failures_address:
+        exchange.witness.invite("limited")
+        raise TooManyAttempts
+
+
+async def _count_failure(exchange: "Exchange", session: Session) -> None:
+    window_ms = exchange.policy.failures_window_ms
+    throttle.fail(session, exchange.store.clock.steady(), window_ms / 1000)
+    await exchange.store.limits.fail(session.address, ACTION, window_ms=window_ms)
+
+
+async def _look_up(exchange: "Exchange", user: LocalUser, code: str) -> tuple[Uid, Standing]:
+    """Check everything that needs no claim, in the order of MAGI-22."""
+    word, inviter = await exchange.store.invites.peek(code)
+    if word is InviteWord.EXPIRED:
+        raise InviteExpired
+    if word is InviteWord.UNKNOWN:
+        raise InviteUnknown
+    standing = await exchange.store.users.standing(inviter)
+    if inviter == user.uid or (standing is not None and standing.name == user.name):
+        exchange.witness.invite("own")
+        raise OwnInvite
+    now_ms = exchange.store.clock.now_ms()
+    if standing is None or not standing.joinable(now_ms, exchange.policy.grace_ms):
+        raise NotConnected(standing.nick if standing else "")
+    return inviter, standing
+
+
+async def _claim(exchange: "Exchange", code: str, redeemer: Uid, nonce: str) -> None:
+    """Take the code, or wait for somebody who is just redeeming it: they may fail, and then it is still good."""
+    for pause in (*BUSY_PAUSES_SECONDS, 0.0):
+        word = await exchange.store.invites.claim(code, redeemer, nonce, claim_ms=CLAIM_MS)
+        if word is InviteWord.CLAIMED:
+            return
+        if word is InviteWord.EXPIRED:
+            raise InviteExpired
+        if word is not InviteWord.BUSY:
+            raise InviteUnknown
+        await asyncio.sleep(pause)
+    raise Unavailable
+
+
+async def _join(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: Standing) -> Link:
+    """Write both ends of the link and return the caller's. Nothing is left of it if this raises."""
+    links = exchange.store.links
+    here = standing.sessions_count > 0
+    wanted = Link(inviter, new_id(), standing.name, standing.nick, waiting=not here)
+    link = (await links.put(user.uid, wanted)).link
+    mine = Link(user.uid, link.connection, user.name, user.nick)
+    try:
+        if here:
+            put = await links.put(inviter, mine, notice=Notice.QUIET, condition=Condition.HERE)
+            here = put.word is not PutWord.ABSENT
+            if not here:
+                # It left between the look and the leap; within the grace it may still come back.
+                link = (await links.put(user.uid, replace(link, waiting=True))).link
+        if not here:
+            await links.set_aside(inviter, mine, keep_ms=exchange.policy.grace_ms)
+            exchange.spawn(_lapse(exchange, user.uid, link))
+    except BaseException:
+        undo = links.end
+        exchange.spawn(exchange.insist(lambda: undo(user.uid, inviter, link.connection), "link.undo"))
+        exchange.spawn(exchange.insist(lambda: undo(inviter, user.uid, link.connection), "link.undo"))
+        raise
+    return link
+
+
+async def _announce(exchange: "Exchange", user: LocalUser, link: Link) -> None:
+    """Tell the inviter who came, then work off what waited for the caller."""
+    mine = Link(user.uid, link.connection, user.name, user.nick)
+    try:
+        if not link.waiting:
+            put = exchange.store.links.put
+            await exchange.see_to(
+                lambda: put(link.peer, mine, notice=Notice.ANNOUNCE, condition=Condition.LINKED), "link.announce"
+            )
+    finally:
+        exchange.hub.release(user)
+
+
+async def _lapse(exchange: "Exchange", uid: Uid, link: Link) -> None:
+    """End a friendship whose inviter did not come back within the grace (MAGI-28)."""
+    await asyncio.sleep(exchange.policy.grace_ms / 1000 + LAPSE_MARGIN_SECONDS)
+
+    async def end_unless_here() -> None:
+        # What was set aside has run out by now: whoever is not in the table will not come into it any more.
+        _, theirs = await exchange.store.links.table(link.peer)
+        if not any(back.peer == uid and back.connection == link.connection for back in theirs):
+            await exchange.store.links.end(uid, link.peer, link.connection)
+
+    try:
+        await exchange.insist(end_unless_here, "link.lapse")
+    except ExchangeError as error:
+        log.warning("link.unfinished", reason=str(error))

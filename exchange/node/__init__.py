@@ -1,0 +1,1 @@
+"""This process: its connections, its users, its lease."""

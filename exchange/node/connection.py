@@ -1,0 +1,239 @@
+"""One conversation: requests in, one reply each, in order (MAGI-8, MAGI-9), and events between them.
+
+A request whose outcome is on its way has a slot in ``_slots``; a slot's messages leave when it is settled and all before
+it have left. Some requests make the next ones wait (they change who the session is, or must ask the store): then messages
+queue in ``_queue``, and past a bound the socket stops reading.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from exchange.core.commands import Command, Reply
+from exchange.core.errors import ExchangeError, TooLarge, Unavailable
+from exchange.core.events import Event, Greeted
+from exchange.core.session import Session
+from exchange.front import Dialect, Ending, Socket
+from exchange.handlers.exchange import Exchange
+from exchange.node.roster import Roster
+
+log = structlog.get_logger()
+
+Refused = Callable[[Session, Command[Any] | None, ExchangeError], None]
+"""Is told of every request that was refused; the command is ``None`` if it was not understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may wait for earlier replies before the socket stops reading (DEL-39)."""
+
+    pending_count: int = 32
+    pending_bytes: int = 2 * 1024 * 1024
+
+
+BOUNDS = Bounds()
+
+_OVERSIZED = b""
+
+
+class Connection:
+    """The conversation on one socket (``front.Conversation``), and where its events go (``front.Teller``)."""
+
+    __slots__ = (
+        "_bounds",
+        "_dialect",
+        "_draining",
+        "_exchange",
+        "_held",
+        "_paused",
+        "_queue",
+        "_queued_bytes",
+        "_refused",
+        "_roster",
+        "_slots",
+        "_socket",
+        "session",
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        dialect: Dialect,
+        exchange: Exchange,
+        roster: Roster,
+        refused: Refused,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
+        self.session = session
+        self._dialect = dialect
+        self._exchange = exchange
+        self._roster = roster
+        self._refused = refused
+        self._bounds = bounds
+        self._socket: Socket | None = None
+        self._slots: deque[Slot] = deque()
+        self._held: Slot | None = None
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._paused = False
+        self._draining = False
+
+    # --- the transport's side ----------------------------------------------------------------------------------------
+
+    def opened(self, socket: Socket) -> None:
+        """Greet (MAGI-6)."""
+        self._socket = socket
+        self._roster.enter(self)
+        self.tell(Greeted(self.session.client))
+
+    def received(self, message: bytes) -> None:
+        """Take one message: work on it now, or after those that came before it."""
+        if self._held is None and not self._queue and len(self._slots) < self._bounds.pending_count:
+            self._begin(message)
+            return
+        self._queue.append(message)
+        self._queued_bytes += len(message)
+        full = len(self._queue) >= self._bounds.pending_count or self._queued_bytes > self._bounds.pending_bytes
+        if full and not self._paused and self._socket is not None:
+            self._paused = True
+            self._socket.pause()
+
+    def oversized(self) -> None:
+        """Answer a message that was dropped for its size, in its turn (MAGI-4)."""
+        self.received(_OVERSIZED)
+
+    def ended(self, ending: Ending) -> None:
+        """Forget everything that was still to come and end the session."""
+        self._socket = None
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._roster.exit(self, ending)
+        self._exchange.leave(self.session)
+
+    # --- the exchange's side -----------------------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> None:
+        """Send an event, if this wire has words for it."""
+        if self._socket is not None and type(event) in self._dialect.tells:
+            self._roster.counts.frames_out += 1
+            self._socket.send(self._dialect.tell(self.session, event))
+
+    def close(self, ending: Ending) -> None:
+        """Close the socket after what was sent, in the words of its wire."""
+        if self._socket is not None:
+            self._socket.close(*self._dialect.closes[ending], ending)
+
+    @property
+    def open(self) -> bool:
+        """Whether the socket is still there."""
+        return self._socket is not None
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Output that the kernel has not taken yet."""
+        return self._socket.buffered_bytes if self._socket is not None else 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request still waits for its reply."""
+        return bool(self._slots or self._queue)
+
+    def refuse_waiting(self) -> None:
+        """Answer what has not been begun with the transient refusal (MAGI-54)."""
+        while self._queue:
+            self._queued_bytes -= len(self._queue[0])
+            self._queue.popleft()
+            slot = Slot(self)
+            self._slots.append(slot)
+            slot.settle(Unavailable())
+
+    # --- one request -------------------------------------------------------------------------------------------------
+
+    def _begin(self, message: bytes) -> None:
+        slot = Slot(self)
+        self._slots.append(slot)
+        roster = self._roster
+        try:
+            if message is _OVERSIZED:
+                raise TooLarge
+            slot.command = command = self._dialect.ask(message)
+            roster.heard(message)
+            if not self._exchange.handle(self.session, command, slot):
+                self._held = slot
+        except ExchangeError as error:
+            if slot.command is None:
+                roster.misheard(message, error)
+            slot.settle(error)
+        except Exception:
+            log.exception("request.failed", client=self.session.client)
+            slot.settle(Unavailable())
+
+    def _go_on(self) -> None:
+        if self._draining:
+            return  # a request that was settled at once: the loop below is already at work
+        self._draining = True
+        while self._queue and self._held is None and len(self._slots) < self._bounds.pending_count:
+            message = self._queue.popleft()
+            self._queued_bytes -= len(message)
+            self._begin(message)
+        self._draining = False
+        low = (
+            len(self._queue) < self._bounds.pending_count // 2 and self._queued_bytes <= self._bounds.pending_bytes // 2
+        )
+        if self._paused and low and self._socket is not None:
+            self._paused = False
+            self._socket.resume()
+
+    def settled(self, slot: "Slot", outcome: Reply | ExchangeError) -> None:
+        """Put a reply into its place and send what is ready."""
+        session, command = self.session, slot.command
+        if isinstance(outcome, ExchangeError):
+            self._refused(session, command, outcome)
+            slot.messages = (self._dialect.refuse(session, command, outcome),)
+        else:
+            assert command is not None
+            slot.messages = self._dialect.answer(session, command, outcome)
+        slots, socket, counts = self._slots, self._socket, self._roster.counts
+        while slots and slots[0].messages is not None:
+            for message in slots.popleft().messages or ():
+                if socket is not None:
+                    counts.frames_out += 1
+                    socket.send(message)
+        if self._queue and self._held is None:
+            self._go_on()
+
+    def proceed(self, slot: "Slot") -> None:
+        """Let the next request begin, if it waited for this one."""
+        if self._held is slot:
+            self._held = None
+            self._go_on()
+
+    def hold(self, slot: "Slot") -> bool:
+        """Make later requests wait for this one, unless one of them has begun."""
+        if self._held is not None or len(self._slots) > 1:
+            return False
+        self._held = slot
+        return True
+
+
+class Slot:
+    """The place of one reply among the replies of its connection (``front.Settle``)."""
+
+    __slots__ = ("_connection", "command", "messages")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.command: Command[Any] | None = None
+        self.messages: Sequence[bytes] | None = None
+
+    def settle(self, outcome: Reply | ExchangeError) -> None:
+        self._connection.settled(self, outcome)
+
+    def proceed(self) -> None:
+        self._connection.proceed(self)
+
+    def hold(self) -> bool:
+        return self._connection.hold(self)

@@ -1,0 +1,270 @@
+"""The users who have a session on this node, and what arrives for them (DEL-32, DEL-33).
+
+Wakes of one user are worked off one after another, at once and without a task, unless the user is held: then they wait.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any
+
+import structlog
+
+from exchange.core.errors import ExchangeError
+from exchange.core.events import Delivered, Event, FriendCame, FriendWent
+from exchange.core.ids import Uid
+from exchange.core.links import LinkTable, differences
+from exchange.core.model import Envelope, Kind, Link
+from exchange.core.session import Session
+from exchange.core.user import LocalUser
+from exchange.core.wakes import Linked, Unlinked, Wake
+from exchange.front import Landing, Teller, Tenure
+from exchange.hotcounts import HotCounts
+from exchange.ports import Store
+
+log = structlog.get_logger()
+
+BACKLOG_COUNT = 64
+BACKLOG_BYTES = 1024 * 1024
+"""Envelopes that may wait for one held user (DEL-32). Changes of links always may."""
+RELOADS_PER_SECOND = 1000
+RELOAD_BATCH = 50
+
+_QUESTION = int(Kind.QUESTION)
+
+
+class Seat:
+    """One user's place: its session and where events for it go."""
+
+    __slots__ = ("session", "teller", "user")
+
+    def __init__(self, user: LocalUser, session: Session, teller: Teller) -> None:
+        self.user = user
+        self.session = session
+        self.teller = teller
+
+
+class LocalHub:
+    """Implements ``front.Hub`` for handlers and ``ports.Listener`` for the store."""
+
+    def __init__(self, store: Store, find_teller: Callable[[Session], Teller], counts: HotCounts) -> None:
+        self._store = store
+        self._find_teller = find_teller
+        self._counts = counts
+        self._seats: dict[Uid, Seat] = {}
+        self._expected: dict[tuple[Uid, str], Landing] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._links = store.links
+        self._now_ms = store.clock.now_ms
+        self.gaps_count = 0
+        self.missed_count = 0
+        self.tenure: Tenure
+        """Set by the composition root: hub and lease need each other."""
+
+    def __len__(self) -> int:
+        return len(self._seats)
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(list(self._seats.values()))
+
+    # --- for handlers ------------------------------------------------------------------------------------------------
+
+    def seat(self, user: LocalUser, session: Session) -> None:
+        user.held += 1
+        self._seats[user.uid] = Seat(user, session, self._find_teller(session))
+
+    def unseat(self, user: LocalUser) -> None:
+        seat = self._seats.get(user.uid)
+        if seat is not None and seat.user is user:
+            del self._seats[user.uid]
+        for wake in user.backlog:
+            if type(wake) is Envelope:
+                self._refuse(wake, "live_gone")
+        user.backlog.clear()
+        user.backlog_bytes = 0
+
+    def holds(self, uid: Uid) -> bool:
+        return uid in self._seats
+
+    def hold(self, user: LocalUser) -> None:
+        user.held += 1
+
+    def release(self, user: LocalUser) -> None:
+        user.held -= 1
+        seat = self._seats.get(user.uid)
+        while not user.held and user.backlog and seat is not None:
+            wake = user.backlog.popleft()
+            user.backlog_bytes -= _size(wake)
+            self._work(seat, wake)
+
+    async def reload(self, user: LocalUser, *, known: frozenset[Uid] = frozenset()) -> None:
+        rev, links = await self._links.table(user.uid)
+        fresh = LinkTable(links, rev)
+        came, went = differences(user.links, fresh)
+        user.links = fresh
+        for link in went:
+            if link.peer not in known:
+                self.tell(user, FriendWent(link.name, link.nick))
+        for link in came:
+            if link.peer not in known:
+                self.tell(user, FriendCame(link.connection, link.name, link.nick))
+
+    def tell(self, user: LocalUser, event: Event) -> None:
+        seat = self._seats.get(user.uid)
+        if seat is not None and seat.user is user:
+            seat.teller.tell(event)
+
+    def expect(self, sender: Uid, id_: str, landing: Landing) -> None:
+        self._expected[sender, id_] = landing
+
+    def unexpect(self, sender: Uid, id_: str) -> None:
+        self._expected.pop((sender, id_), None)
+
+    # --- for the store -----------------------------------------------------------------------------------------------
+
+    def woken(self, uid: Uid, wake: Wake, size_bytes: int) -> None:
+        """Work off a wake, or let it wait for a hold to end. The hot path of the recipient's node."""
+        seat = self._seats.get(uid)
+        if seat is None:
+            if type(wake) is Envelope:
+                self._refuse(wake, "live_gone")
+            return
+        user = seat.user
+        if user.held:
+            self._wait(user, wake, size_bytes)
+        elif self.tenure.current():
+            self._work(seat, wake)
+        else:
+            self.hold(user)
+            self._wait(user, wake, size_bytes)
+            self._spawn(self._after(user, self.tenure.assure))
+
+    def gap(self) -> None:
+        """Read all tables again, in paced batches, and tell the differences (DEL-34)."""
+        self.gaps_count += 1
+        log.warning("wakes.gap", users=len(self._seats))
+        self._spawn(self._reload_all())
+
+    # --- one wake ----------------------------------------------------------------------------------------------------
+
+    def _wait(self, user: LocalUser, wake: Wake, size_bytes: int) -> None:
+        full = len(user.backlog) >= BACKLOG_COUNT or user.backlog_bytes + size_bytes > BACKLOG_BYTES
+        if full and type(wake) is Envelope:
+            self._refuse(wake, "live_full")
+            return
+        user.backlog.append(wake)
+        user.backlog_bytes += _size(wake)
+
+    def _work(self, seat: Seat, wake: Wake) -> None:
+        if type(wake) is Envelope:
+            self._counts.wakes_envelope += 1
+            link = seat.user.links.get(wake.sender)
+            if link is not None and link.connection == wake.connection:
+                self._hand_over(seat, wake, link)
+            else:
+                # The table may be behind; if it is not, somebody writes to who is no friend of theirs (S38).
+                self.hold(seat.user)
+                self._spawn(self._look_again(seat, wake))
+        elif type(wake) is Linked:
+            self._counts.wakes_linked += 1
+            self._linked(seat, wake)
+        elif type(wake) is Unlinked:
+            self._counts.wakes_unlinked += 1
+            self._unlinked(seat, wake)
+
+    def _hand_over(self, seat: Seat, envelope: Envelope, link: Link) -> None:
+        if self._now_ms() > envelope.deadline_ms:
+            self._refuse(envelope, "live_late")
+            return
+        if envelope.kind == _QUESTION:
+            seat.session.last_asker = envelope.sender
+        seat.teller.tell(Delivered(envelope, link.name, link.nick))
+        if self._expected:
+            self._land(envelope, taken=True)
+
+    def _refuse(self, envelope: Envelope, reason: str) -> None:
+        setattr(self._counts, reason, getattr(self._counts, reason) + 1)
+        if self._expected:
+            self._land(envelope, taken=False)
+
+    def _land(self, envelope: Envelope, *, taken: bool) -> None:
+        landing = self._expected.pop((envelope.sender, envelope.id), None)
+        if landing is not None:
+            landing.landed(taken=taken)
+
+    def _linked(self, seat: Seat, wake: Linked) -> None:
+        links = seat.user.links
+        if not self._fits(seat, wake):
+            return
+        links.put(Link(wake.peer, wake.connection, wake.name, wake.nick, wake.made, wake.waiting))
+        links.rev = wake.rev
+        if wake.announce:
+            seat.teller.tell(FriendCame(wake.connection, wake.name, wake.nick))
+
+    def _unlinked(self, seat: Seat, wake: Unlinked) -> None:
+        links = seat.user.links
+        if not self._fits(seat, wake):
+            return
+        links.rev = wake.rev
+        link = links.get(wake.peer)
+        if link is not None and link.connection == wake.connection:
+            links.drop(wake.peer)
+            seat.teller.tell(FriendWent(link.name, link.nick))
+
+    def _fits(self, seat: Seat, wake: Linked | Unlinked) -> bool:
+        """Tell whether a change follows on the table at hand; if one between was missed, read the table again."""
+        rev = seat.user.links.rev
+        if wake.rev <= rev:
+            return False
+        if wake.prev == rev:
+            return True
+        self.missed_count += 1
+        self.hold(seat.user)
+        self._spawn(self._after(seat.user, partial(self.reload, seat.user)))
+        return False
+
+    # --- beside the hot path -----------------------------------------------------------------------------------------
+
+    async def _look_again(self, seat: Seat, envelope: Envelope) -> None:
+        user = seat.user
+        try:
+            await self.reload(user)
+            link = user.links.get(envelope.sender)
+            if link is not None and link.connection == envelope.connection and self._seats.get(user.uid) is seat:
+                self._hand_over(seat, envelope, link)
+            else:
+                self._refuse(envelope, "live_unlinked")
+        except ExchangeError as error:
+            log.warning("table.unread", reason=str(error))
+            self._refuse(envelope, "live_unlinked")
+        finally:
+            self.release(user)
+
+    async def _after(self, user: LocalUser, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except ExchangeError as error:
+            # Whoever makes the store reachable again reports a gap, and then all tables are read anew.
+            log.warning("table.unread", reason=str(error))
+        finally:
+            self.release(user)
+
+    async def _reload_all(self) -> None:
+        seats = list(self._seats.values())
+        random.shuffle(seats)  # no user is always the last, and nodes do not ask in step
+        for start in range(0, len(seats), RELOAD_BATCH):
+            batch = [seat.user for seat in seats[start : start + RELOAD_BATCH]]
+            for user in batch:
+                self.hold(user)
+            await asyncio.gather(*(self._after(user, partial(self.reload, user)) for user in batch))
+            await asyncio.sleep(RELOAD_BATCH / RELOADS_PER_SECOND)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _size(wake: Wake) -> int:
+    return len(wake.body) if type(wake) is Envelope else 0

@@ -1,0 +1,217 @@
+"""``magi-exchange serve``: a start from settings to the banner, and the end in the opposite order.
+
+::
+
+    claim the data directory -> reserve ports -> embedded Valkey -> is the store fit? -> nodes and worker -> banner
+    banner -> first signal -> nodes drain -> worker ends -> embedded Valkey syncs and ends
+
+One node with a store of its own and no worker is this very process; anything more is one child process each.
+"""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Coroutine
+from contextlib import ExitStack, closing
+from typing import Any
+
+from pydantic import SecretStr
+
+from exchange.banner import Console, Started
+from exchange.child import Program
+from exchange.core.errors import StorageUnavailable
+from exchange.embedded import EmbeddedValkey
+from exchange.listening import node_socket, port_of, reachable, reserve
+from exchange.process import on_signals, run_process
+from exchange.refusal import REFUSED_STATUS, StartRefused
+from exchange.settings import Settings
+from exchange.storage.redis.fitness import Unfit
+from exchange.storage.redis.store import Timing, inspect_store
+from exchange.supervisor import GaveUp, Supervisor
+
+NODE_STOP_SECONDS = 40.0  # the longest drain (DEL-48)
+WORKER_STOP_SECONDS = 10.0
+GAVE_UP_STATUS = 1
+
+COMMAND = (sys.executable, "-m", "exchange")
+
+
+class Ports:
+    """The ports of one exchange: one for clients, and one for each node's metrics and probes."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Reserve them until :meth:`close`. A port that was given as 0 is known from now on."""
+        listen, ops = settings.listen, settings.ops
+        with ExitStack() as reserved:
+            main = reserve(listen.host, listen.port, variable="--port or EXCHANGE_LISTEN__PORT")
+            reserved.enter_context(closing(main))
+            ports = []
+            for index in range(settings.nodes.count):
+                port = ops.port + index if ops.port else 0
+                placeholder = reserve(ops.host, port, variable="--ops-port or EXCHANGE_OPS__PORT")
+                reserved.enter_context(closing(placeholder))
+                ports.append(port_of(placeholder))
+            self._reserved = reserved.pop_all()
+        self.main = port_of(main)
+        self.ops = tuple(ports)
+
+    def close(self) -> None:
+        self._reserved.close()
+
+    def of_node(self, settings: Settings, index: int) -> Settings:
+        """Return the settings of one node: its own ports in place of the first."""
+        return settings.changed(listen={"port": self.main}, ops={"port": self.ops[index]})
+
+
+def node_sockets(settings: Settings) -> tuple[socket.socket, socket.socket]:
+    """Return a node's two sockets, for clients and for metrics, on ports that are reserved."""
+    return (
+        node_socket(settings.listen.host, settings.listen.port),
+        node_socket(settings.ops.host, settings.ops.port),
+    )
+
+
+def serve(settings: Settings, *, command: tuple[str, ...] = COMMAND) -> int:
+    """Run the exchange until it is told to end, and return the exit status.
+
+    ``command`` starts this program; it is followed by ``node`` or ``worker`` and their options.
+
+    0 after an end in order, 3 if the start was refused, 1 after giving up on a program that keeps ending.
+    """
+    console = Console(settings.log.format)
+    if settings.nodes.count == 1 and settings.redis.url.get_secret_value() and not settings.runs_worker:
+        return run_process(lambda stop: _one_process(settings, console, stop))
+    try:
+        with asyncio.Runner() as runner:
+            runner.run(_parent(settings, console, command))
+    except StartRefused as refusal:
+        console.complain(str(refusal))
+        return REFUSED_STATUS
+    except GaveUp as end:
+        console.complain(str(end))
+        return GAVE_UP_STATUS
+    return 0
+
+
+async def _one_process(settings: Settings, console: Console, stop: asyncio.Event) -> None:
+    from exchange.app import run_node  # noqa: PLC0415  only processes that are nodes need it
+
+    await _check_store(settings)
+    with closing(Ports(settings)) as ports:
+        mine = ports.of_node(settings, 0)
+        sock, ops_sock = node_sockets(mine)
+
+        def ready() -> None:
+            console.started(_facts(settings, ports, f"Redis or Valkey at {settings.redis.shown}"))
+
+        with sock, ops_sock:
+            await run_node(mine, index=0, sock=sock, ops_sock=ops_sock, stop=stop, ready=ready)
+
+
+async def _parent(settings: Settings, console: Console, command: tuple[str, ...]) -> None:
+    await Parent(settings, console, command).run()
+
+
+class Parent:
+    """The process that owns the embedded Valkey, the ports and the children."""
+
+    def __init__(self, settings: Settings, console: Console, command: tuple[str, ...]) -> None:
+        self._settings = settings
+        self._console = console
+        self._command = command
+        self._stop = asyncio.Event()
+        self._store = None if settings.redis.url.get_secret_value() else EmbeddedValkey(settings.store.data_dir)
+        self._supervisor: Supervisor | None = None
+
+    async def run(self) -> None:
+        """Run everything until the first signal, then end it in order.
+
+        Raises:
+            StartRefused: The start was refused; what had started is ended.
+            GaveUp: A program keeps ending; the others are ended.
+        """
+        on_signals(self._stop, at_once=self._kill)
+        if self._store is None:
+            with closing(Ports(self._settings)) as ports:
+                await self._run_children(self._settings, ports, f"Redis or Valkey at {self._settings.redis.shown}")
+        else:
+            await self._run_with(self._store)
+        self._console.say("stopped")
+
+    async def _run_with(self, store: EmbeddedValkey) -> None:
+        store.claim()
+        try:
+            with closing(Ports(self._settings)) as ports:
+                if await self._unless_stopped(store.start()):
+                    settings = self._settings.changed(redis={"url": SecretStr(store.url)})
+                    await self._run_children(settings, ports, f"embedded Valkey in {store.data_dir}")
+        finally:
+            await store.stop()
+
+    async def _run_children(self, settings: Settings, ports: Ports, store: str) -> None:
+        await _check_store(settings)
+        self._supervisor = Supervisor(self._stages(settings, ports), store=self._store, say=self._console.say)
+        try:
+            await self._unless_stopped(
+                self._supervisor.run(lambda: self._console.started(_facts(self._settings, ports, store)))
+            )
+        finally:
+            await self._supervisor.stop()
+
+    def _stages(self, settings: Settings, ports: Ports) -> list[list[Program]]:
+        def program(name: str, stop_seconds: float, settings: Settings, *words: str) -> Program:
+            return Program(name, (*self._command, *words), settings.to_child(), stop_seconds)
+
+        nodes = [
+            program(f"node {index}", NODE_STOP_SECONDS, ports.of_node(settings, index), "node", "--index", str(index))
+            for index in range(settings.nodes.count)
+        ]
+        return [
+            nodes,
+            [program("worker", WORKER_STOP_SECONDS, settings, "worker")] if self._settings.runs_worker else [],
+        ]
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
+        """Do the work unless told to stop meanwhile; tell whether it was done."""
+        task, stopped = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+            return task.done()
+        finally:
+            task.cancel()
+            stopped.cancel()
+            await asyncio.gather(task, stopped, return_exceptions=True)
+
+    def _kill(self) -> None:
+        """End everything at once. Only the store gets the time to sync its file, by itself."""
+        if self._supervisor is not None:
+            self._supervisor.kill()
+        if self._store is not None:
+            self._store.terminate()
+            self._store.release()
+
+
+async def _check_store(settings: Settings) -> None:
+    """Ask the store once, before anything uses it, whether it is there and fit (OPS-4)."""
+    redis = settings.redis
+    timing = Timing(redis.command_timeout_seconds, redis.connect_timeout_seconds, redis.probe_seconds)
+    try:
+        await inspect_store(redis.url.get_secret_value(), prefix=redis.prefix, timing=timing)
+    except Unfit as error:
+        raise StartRefused(str(error)) from None
+    except StorageUnavailable as error:
+        raise StartRefused(f"{error}.") from None
+
+
+def _facts(settings: Settings, ports: Ports, store: str) -> Started:
+    return Started(
+        host=reachable(settings.listen.host),
+        port=ports.main,
+        ops_host=reachable(settings.ops.host),
+        ops_ports=ports.ops,
+        store=store,
+        worker=settings.runs_worker,
+        public_url=settings.listen.public_url,
+    )

@@ -1,0 +1,249 @@
+"""Every setting: one frozen group a subject, the unit in every name, bounds and a description on every field (OPS-1).
+
+A setting stands here only if it has an effect. Times are seconds unless the name says otherwise.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from exchange.settings.kinds import REVEAL, Count, Key, Networks, Port, RedisUrl, Texts, WebUrl
+from exchange.storage.redis.endpoint import Endpoint
+
+
+def data_home() -> Path:
+    """``$XDG_DATA_HOME/magi-exchange``, else ``~/.local/share/magi-exchange``"""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG specification: a relative path is to be ignored.
+    return (Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "share") / "magi-exchange"
+
+
+class Group(BaseModel):
+    """Settings of one subject."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Listen(Group):
+    """The port that clients use."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 or :: for all.")
+    port: Port = Field(
+        default=8082, description="Port for WebSockets and pages, shared by all nodes; 0 picks a free one."
+    )
+    trusted_proxies: Networks = Field(
+        default=(), description="Networks whose X-Forwarded-For is believed, with commas."
+    )
+    public_url: WebUrl = Field(
+        default="", description="Where people reach the exchange if it stands behind a proxy, as https://host."
+    )
+    origins: Texts = Field(
+        default=(), description="Origins that browsers may connect from, with commas; empty allows all."
+    )
+
+
+class Ops(Group):
+    """The port for metrics and probes."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: Port = Field(default=9082, description="Port of node 0; node i has this plus i. 0 picks free ones.")
+
+
+class Redis(Group):
+    """The store that nodes share."""
+
+    url: RedisUrl = Field(
+        default=SecretStr(""), description="redis://, rediss:// or unix:// address; empty starts the embedded Valkey."
+    )
+    prefix: str = Field(
+        default="magi", pattern=r"^[a-z0-9_.-]{1,32}$", description="First part of every key and channel."
+    )
+    command_timeout_seconds: float = Field(default=1.0, ge=0.1, le=30, description="How long a command may take.")
+    connect_timeout_seconds: float = Field(
+        default=1.0, ge=0.1, le=30, description="How long a connection attempt may take."
+    )
+    probe_seconds: float = Field(
+        default=5.0, ge=0.5, le=60, description="How often the wakes of a node are proven to arrive."
+    )
+
+    @property
+    def shown(self) -> str:
+        """The address without user and password, fit to be printed; empty for the embedded Valkey."""
+        url = self.url.get_secret_value()
+        return str(Endpoint.parse(url)) if url else ""
+
+
+class Store(Group):
+    """What is kept on disk."""
+
+    data_dir: Path = Field(default_factory=data_home, description="Directory of the embedded Valkey.")
+
+
+class Live(Group):
+    """Questions and answers on their way."""
+
+    deadline_ms: int = Field(
+        default=4000, ge=100, le=60_000, description="When a message that got nowhere is given up."
+    )
+    reply_deadline_ms: int = Field(
+        default=7500, ge=100, le=60_000, description="When its sender is told at the latest (MAGI-10)."
+    )
+
+
+class Session(Group):
+    """One connection of a client. 0 turns a rule off where 0 is allowed."""
+
+    ping_seconds: float = Field(default=20.0, ge=0, le=3600, description="How often a client is pinged.")
+    silence_seconds: float = Field(
+        default=30.0, ge=0, le=7200, description="Without a sign of life for so long it is gone."
+    )
+    idle_seconds: float = Field(
+        default=1800.0, ge=0, le=604_800, description="Without messages for so long it is closed (MAGI-33)."
+    )
+    stall_seconds: float = Field(
+        default=30.0, ge=1, le=600, description="When it reads nothing for so long it is aborted."
+    )
+    grace_seconds: float = Field(
+        default=5.0, ge=0, le=60, description="How long name and friends wait for a reconnect (MAGI-32)."
+    )
+    buffer_bytes: int = Field(
+        default=4 << 20, ge=64 << 10, le=256 << 20, description="Unread output above this aborts it."
+    )
+    message_bytes: int = Field(
+        default=1 << 20, ge=1 << 10, le=8 << 20, description="Size limit of one message (MAGI-4)."
+    )
+
+
+class Lease(Group):
+    """How nodes know that each other live."""
+
+    ttl_seconds: float = Field(
+        default=10.0, ge=1, le=120, description="How long a node counts as alive without a renewal."
+    )
+    renew_seconds: float = Field(default=3.0, ge=0.1, le=60, description="How often a node renews its lease.")
+    reap_seconds: float = Field(default=2.0, ge=0.1, le=60, description="How often the worker looks for dead nodes.")
+    store_up_seconds: float = Field(
+        default=12.0, ge=0, le=600, description="How long the store is up before a node is called dead."
+    )
+
+
+class Limits(Group):
+    """Allowances."""
+
+    asks_per_minute_count: int = Field(
+        default=10, ge=0, le=1_000_000, description="Questions per user and minute; 0 is no limit."
+    )
+    asks_burst_count: Count = Field(default=10, description="Questions a user may ask at once.")
+    redeem_failures_connection_count: Count = Field(
+        default=10, description="Wrong codes per connection and minute (MAGI-30)."
+    )
+    redeem_failures_address_count: Count = Field(
+        default=30, description="Wrong codes per address and minute (MAGI-30)."
+    )
+    open_invites_count: Count = Field(default=20, description="Open invitations per user.")
+    connections_count: Count = Field(default=20_000, description="Connections per node.")
+    pending_frames_count: int = Field(
+        default=32, ge=1, le=10_000, description="Requests a connection may have waiting."
+    )
+    pending_bytes: int = Field(
+        default=2 << 20, ge=64 << 10, le=256 << 20, description="Bytes of the requests that wait."
+    )
+
+
+class Invites(Group):
+    """Invitation codes."""
+
+    ttl_seconds: float = Field(default=1800.0, ge=1, le=604_800, description="How long a code is good (MAGI-29).")
+    code_length_count: int = Field(default=6, ge=6, le=16, description="Characters of a code.")
+
+
+class Secrets(Group):
+    """Keys."""
+
+    index_key: Key = Field(
+        default=SecretStr(""),
+        description="Key of the hashes in the store, 16 characters or more; empty keeps one in the store.",
+    )
+
+
+class Log(Group):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="For people, or one JSON object a line (MAGI-42)."
+    )
+    forwarded_per_second_count: Count = Field(
+        default=100, description="Log lines per second of one node that admins can read."
+    )
+
+
+class Worker(Group):
+    """Background jobs."""
+
+    embedded: bool | None = Field(
+        default=None, description="Run a worker beside the nodes; unset: with the embedded Valkey only."
+    )
+
+
+class Nodes(Group):
+    """Processes."""
+
+    count: int = Field(default=1, ge=1, le=64, description="Node processes that share the port.")
+
+
+class Settings(Group):
+    """Everything that can be set. Made once, by :func:`exchange.settings.load`, and read by composition roots only."""
+
+    listen: Listen = Listen()
+    ops: Ops = Ops()
+    redis: Redis = Redis()
+    store: Store = Field(default_factory=Store)
+    live: Live = Live()
+    session: Session = Session()
+    lease: Lease = Lease()
+    limits: Limits = Limits()
+    invites: Invites = Invites()
+    secrets: Secrets = Secrets()
+    log: Log = Log()
+    worker: Worker = Worker()
+    nodes: Nodes = Nodes()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.lease.renew_seconds * 2 > self.lease.ttl_seconds:
+            raise ValueError("EXCHANGE_LEASE__TTL_SECONDS should be at least twice EXCHANGE_LEASE__RENEW_SECONDS")
+        if 0 < self.session.silence_seconds <= self.session.ping_seconds:
+            raise ValueError("EXCHANGE_SESSION__SILENCE_SECONDS should be longer than EXCHANGE_SESSION__PING_SECONDS")
+        if self.live.reply_deadline_ms < self.live.deadline_ms:
+            raise ValueError("EXCHANGE_LIVE__REPLY_DEADLINE_MS should not be less than EXCHANGE_LIVE__DEADLINE_MS")
+        if self.ops.port and self.ops.port + self.nodes.count - 1 > 65535:
+            raise ValueError("EXCHANGE_OPS__PORT leaves no ports for EXCHANGE_NODES__COUNT nodes")
+        return self
+
+    @property
+    def runs_worker(self) -> bool:
+        """Tell whether ``serve`` runs a worker beside its nodes."""
+        if self.worker.embedded is None:
+            return not self.redis.url.get_secret_value()
+        return self.worker.embedded
+
+    def changed(self, **groups: Mapping[str, object]) -> "Settings":
+        """Return a copy with some fields replaced, by group and name; the values are trusted."""
+        return self.model_copy(
+            update={group: getattr(self, group).model_copy(update=dict(fields)) for group, fields in groups.items()}
+        )
+
+    def to_child(self) -> bytes:
+        """Return one line that :meth:`from_parent` reads back. It holds the secrets: for a private pipe only."""
+        return self.model_dump_json(context={REVEAL: True}).encode() + b"\n"
+
+    @classmethod
+    def from_parent(cls, line: bytes) -> Self:
+        """Return the settings that a parent process resolved."""
+        return cls.model_validate_json(line)

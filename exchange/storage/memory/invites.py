@@ -1,0 +1,69 @@
+"""Invitations in memory."""
+
+from exchange.core.ids import Uid
+from exchange.ports import InviteWord
+from exchange.storage.memory.state import Invite, Memory
+
+EXPIRED_MS = 60_000
+"""How long a record outlives its invitation, so that expired can be told from unknown (DEL-44)."""
+
+
+class Invites:
+    """Implements ``exchange.ports.Invites``."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def open(self, code: str, uid: Uid, *, life_ms: int, most: int) -> InviteWord:
+        await self._memory.reach()
+        now_ms = self._memory.now_ms()
+        if self._found(code) is not None:
+            return InviteWord.COLLISION
+        open_count = sum(invite.uid == uid and invite.expires_ms > now_ms for invite in self._memory.invites.values())
+        if open_count >= most:
+            return InviteWord.FULL
+        self._memory.invites[code] = Invite(uid, now_ms + life_ms)
+        return InviteWord.OPEN
+
+    async def peek(self, code: str) -> tuple[InviteWord, Uid]:
+        await self._memory.reach()
+        invite = self._found(code)
+        if invite is None:
+            return InviteWord.UNKNOWN, ""
+        if self._memory.now_ms() >= invite.expires_ms:
+            return InviteWord.EXPIRED, invite.uid
+        return (InviteWord.BUSY if self._claimed(invite) else InviteWord.OPEN), invite.uid
+
+    async def claim(self, code: str, redeemer: Uid, nonce: str, *, claim_ms: int) -> InviteWord:
+        await self._memory.reach()
+        invite = self._found(code)
+        if invite is None:
+            return InviteWord.UNKNOWN
+        if self._claimed(invite) and (invite.redeemer, invite.nonce) == (redeemer, nonce):
+            return InviteWord.CLAIMED
+        now_ms = self._memory.now_ms()
+        if now_ms >= invite.expires_ms:
+            return InviteWord.EXPIRED
+        if self._claimed(invite):
+            return InviteWord.BUSY
+        invite.redeemer, invite.nonce, invite.claim_ends_ms = redeemer, nonce, now_ms + claim_ms
+        return InviteWord.CLAIMED
+
+    async def settle(self, code: str, uid: Uid, nonce: str, *, commit: bool) -> None:
+        await self._memory.reach()
+        invite = self._found(code)
+        if invite is None or not invite.nonce or (invite.uid, invite.nonce) != (uid, nonce):
+            return
+        if commit:
+            del self._memory.invites[code]
+        else:
+            invite.redeemer, invite.nonce, invite.claim_ends_ms = "", "", 0
+
+    def _found(self, code: str) -> Invite | None:
+        invite = self._memory.invites.get(code)
+        if invite is not None and invite.expires_ms + EXPIRED_MS <= self._memory.now_ms():
+            return None
+        return invite
+
+    def _claimed(self, invite: Invite) -> bool:
+        return bool(invite.nonce) and self._memory.now_ms() < invite.claim_ends_ms

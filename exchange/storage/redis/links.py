@@ -1,0 +1,49 @@
+"""Tables of links on Redis. A change and its wake are one script: whoever is woken finds the change."""
+
+from dataclasses import replace
+
+from exchange.core.ids import Uid
+from exchange.core.model import Link
+from exchange.ports import Condition, Notice, Put, PutWord
+from exchange.storage.redis.keyspace import Keyspace
+from exchange.storage.redis.lane import Lane
+from exchange.storage.redis.records import pack_link, unpack_links
+from exchange.storage.redis.scripts import LINK, READ_TABLE, SET_ASIDE, UNLINK
+
+
+class Links:
+    """Implements ``exchange.ports.Links``."""
+
+    def __init__(self, lane: Lane, keyspace: Keyspace) -> None:
+        self._lane = lane
+        self._keyspace = keyspace
+        self.unknown_records = 0
+        """Records of a newer release that were left out."""
+
+    async def table(self, uid: Uid) -> tuple[int, tuple[Link, ...]]:
+        keys = (self._keyspace.meta(uid), self._keyspace.links(uid))
+        rev, fields = await self._lane.ask_script(READ_TABLE, keys, ())
+        links, unknown_count = unpack_links(fields)
+        self.unknown_records += unknown_count
+        return rev, links
+
+    async def put(
+        self, uid: Uid, link: Link, *, notice: Notice = Notice.NONE, condition: Condition = Condition.ALWAYS
+    ) -> Put:
+        space = self._keyspace
+        keys = (space.meta(uid), space.sessions(uid), space.links(uid), space.ended(uid), space.wake(uid))
+        word, connection, made, rev, prev = await self._lane.ask_script(
+            LINK, keys, (link.peer, pack_link(link), notice.value, condition.value)
+        )
+        stands = replace(link, connection=connection.decode(), made=made)
+        return Put(PutWord(word.decode()), stands, rev, prev)
+
+    async def set_aside(self, uid: Uid, link: Link, *, keep_ms: int) -> None:
+        keys = (self._keyspace.meta(uid), self._keyspace.ended(uid))
+        await self._lane.ask_script(SET_ASIDE, keys, (link.peer, pack_link(link), keep_ms))
+
+    async def end(self, uid: Uid, peer: Uid, connection: str, *, keep_ms: int = 0) -> bool:
+        space = self._keyspace
+        keys = (space.meta(uid), space.links(uid), space.ended(uid), space.wake(uid))
+        word = await self._lane.ask_script(UNLINK, keys, (peer, connection, keep_ms))
+        return bool(word == b"removed")

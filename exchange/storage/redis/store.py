@@ -1,0 +1,139 @@
+"""The store on one Redis or Valkey: checked, keyed and wired."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from exchange.entropy import new_id
+from exchange.ports import Store
+from exchange.storage.redis.clock import Clock
+from exchange.storage.redis.endpoint import Endpoint
+from exchange.storage.redis.fitness import check_fitness
+from exchange.storage.redis.invites import Invites
+from exchange.storage.redis.jobs import Jobs
+from exchange.storage.redis.keyspace import Keyspace
+from exchange.storage.redis.lane import Lane
+from exchange.storage.redis.leases import Leases
+from exchange.storage.redis.limits import Limits
+from exchange.storage.redis.links import Links
+from exchange.storage.redis.names import Names
+from exchange.storage.redis.repeats import Repeats
+from exchange.storage.redis.scripts import SCRIPTS, Script
+from exchange.storage.redis.tallies import Tallies
+from exchange.storage.redis.users import Users
+from exchange.storage.redis.wakes import Wakes
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the store may take to answer and to be connected, and how often the way to it is probed (DEL-13)."""
+
+    timeout_seconds: float = 1.0
+    connect_timeout_seconds: float = 1.0
+    probe_seconds: float = 5.0
+
+
+TIMING = Timing()
+
+
+class RedisStore:
+    """All ports over one lane. Make it with :func:`open_store`."""
+
+    def __init__(self, lane: Lane, keyspace: Keyspace) -> None:
+        clock = Clock()
+        users, links = Users(lane, keyspace), Links(lane, keyspace)
+        wakes, leases = Wakes(lane, keyspace), Leases(lane, keyspace, clock)
+        self.lane = lane
+        self.keyspace = keyspace
+        self.ports = Store(
+            clock=clock,
+            names=Names(lane, keyspace),
+            users=users,
+            links=links,
+            invites=Invites(lane, keyspace),
+            wakes=wakes,
+            limits=Limits(lane, keyspace),
+            repeats=Repeats(lane, keyspace),
+            leases=leases,
+            tallies=Tallies(lane, keyspace),
+            jobs=Jobs(lane, keyspace),
+        )
+        self._readers = (users, links, wakes, leases)
+
+    @property
+    def unknown_records(self) -> int:
+        """How many records and wakes of a newer release were left out since the start."""
+        return sum(reader.unknown_records for reader in self._readers)
+
+    async def close(self) -> None:
+        """Close the lane; what still waits for a reply fails."""
+        await self.lane.stop()
+
+
+async def inspect_store(url: str, *, prefix: str = "magi", timing: Timing = TIMING) -> None:
+    """Refuse a store that is out of reach or not fit, and leave no trace in it.
+
+    Raises:
+        ValueError: The URL is wrong.
+        Unfit: The server cannot be used.
+        StorageUnavailable: It cannot be reached; the cause says why.
+    """
+    async with _scout(Endpoint.parse(url), Keyspace(prefix), timing):
+        pass
+
+
+async def open_store(url: str, *, prefix: str = "magi", index_key: bytes = b"", timing: Timing = TIMING) -> RedisStore:
+    """Connect to a store that is fit, and give its ports.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+        prefix: What all keys and channels begin with.
+        index_key: Key of the hashes in key names, the same for the whole cluster. Without one the store keeps one: the
+            first node makes it, in one step.
+        timing: Time-outs of the lane.
+
+    Raises:
+        ValueError: The URL is wrong.
+        Unfit: The server cannot be used.
+        StorageUnavailable: It cannot be reached; the cause says why.
+    """
+    endpoint = Endpoint.parse(url)
+    async with _scout(endpoint, Keyspace(prefix), timing) as scout:
+        index_key = index_key or await _shared_index_key(scout, Keyspace(prefix))
+    keyspace = Keyspace(prefix, index_key)
+    store = RedisStore(_lane(endpoint, keyspace, timing, SCRIPTS), keyspace)
+    try:
+        await store.lane.start()
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def _shared_index_key(lane: Lane, keyspace: Keyspace) -> bytes:
+    fresh = (new_id() + new_id()).encode()
+    present: bytes | None = await lane.ask("SET", keyspace.index_key(), fresh, "NX", "GET")
+    return present or fresh
+
+
+@asynccontextmanager
+async def _scout(endpoint: Endpoint, keyspace: Keyspace, timing: Timing) -> AsyncIterator[Lane]:
+    """Give a lane to a fit server. It loads no scripts: a server that is too old refuses them with an obscure error."""
+    lane = _lane(endpoint, keyspace, timing, ())
+    try:
+        await lane.start()
+        await check_fitness(lane)
+        yield lane
+    finally:
+        await lane.stop()
+
+
+def _lane(endpoint: Endpoint, keyspace: Keyspace, timing: Timing, scripts: Sequence[Script]) -> Lane:
+    return Lane(
+        endpoint,
+        timeout_seconds=timing.timeout_seconds,
+        connect_timeout_seconds=timing.connect_timeout_seconds,
+        probe_seconds=timing.probe_seconds,
+        probe_channel=keyspace.probe(new_id()),
+        scripts=scripts,
+    )

@@ -1,0 +1,51 @@
+"""The configured store, for every program that needs it."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from exchange.core.errors import StorageUnavailable
+from exchange.refusal import StartRefused
+from exchange.settings import Settings
+from exchange.storage.redis.fitness import Unfit
+from exchange.storage.redis.store import RedisStore, Timing, inspect_store, open_store
+
+R = TypeVar("R")
+
+
+async def connect(settings: Settings) -> RedisStore:
+    """Open the store.
+
+    Raises:
+        StartRefused: It cannot be reached, or must not be used.
+    """
+    redis = settings.redis
+    index_key = settings.secrets.index_key.get_secret_value().encode()
+    return await _or_refuse(
+        lambda: open_store(
+            redis.url.get_secret_value(), prefix=redis.prefix, index_key=index_key, timing=_timing(settings)
+        )
+    )
+
+
+async def inspect(settings: Settings) -> None:
+    """Look once, before anything uses it, whether the store is there and fit (OPS-4).
+
+    Raises:
+        StartRefused: It cannot be reached, or must not be used.
+    """
+    redis = settings.redis
+    await _or_refuse(lambda: inspect_store(redis.url.get_secret_value(), prefix=redis.prefix, timing=_timing(settings)))
+
+
+def _timing(settings: Settings) -> Timing:
+    redis = settings.redis
+    return Timing(redis.command_timeout_seconds, redis.connect_timeout_seconds, redis.probe_seconds)
+
+
+async def _or_refuse(step: Callable[[], Awaitable[R]]) -> R:
+    try:
+        return await step()
+    except Unfit as error:
+        raise StartRefused(str(error)) from None
+    except StorageUnavailable as error:
+        raise StartRefused(f"{error}.") from None

@@ -1,0 +1,1 @@
+"""How bytes reach a conversation: accept, frame, watch. No transport names a protocol."""

@@ -1,0 +1,199 @@
+"""A client of the mAgi wire that believes nothing: every frame is compared key by key, every wait is bounded."""
+
+import asyncio
+import itertools
+import json
+from typing import Any, Self
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.harness.waiting import WAIT_SECONDS
+
+KEYS: dict[str, set[str]] = {
+    "connected": {"clientId"},
+    "identified": {"username", "nickname", "clientId"},
+    "invite_created": {"code", "from", "expiresIn"},
+    "connected_to_friend": {"connectionId", "friend"},
+    "friend_connected": {"connectionId", "friend"},
+    "question": {"content", "from", "fromNickname"},
+    "answer": {"content", "from", "fromNickname"},
+    "question_sent": {"content", "to"},
+    "answer_sent": {"content", "to"},
+    "friend_disconnected": {"friend"},
+    "error": {"message"},
+}
+"""Section 4 of the wire: beside ``type``, a plain client gets exactly these keys (MAGI-45)."""
+
+FRAME_BYTES_MOST = 16 << 20
+_fences = itertools.count()
+
+
+class _Content(msgspec.Struct):
+    content: msgspec.Raw
+
+
+class Frame(dict[str, Any]):
+    """One message of the server, parsed; ``text`` is what came over the wire."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(json.loads(text))
+        self.text = text
+
+    @property
+    def raw_content(self) -> str:
+        """The bytes of ``content`` as they stand in the message."""
+        return bytes(msgspec.json.decode(self.text, type=_Content).content).decode()
+
+
+def friend(username: str, nickname: str | None = None) -> dict[str, str]:
+    """Return how a friend object looks."""
+    return {"username": username, "nickname": username if nickname is None else nickname}
+
+
+class PlainClient:
+    """A scripted plain client. It never sends an additive field by itself, and never reads a frame it was not asked to."""
+
+    def __init__(self, socket: ClientConnection, address: str, *, extended: bool = False) -> None:
+        self.socket = socket
+        self.address = address
+        self.extended = extended
+        self.client_id = ""
+        self.names: list[str] = []
+        """Usernames that this client has asked for."""
+
+    @classmethod
+    async def dial(cls, url: str, *, address: str, extended: bool = False, **options: Any) -> Self:
+        """Open the socket and read nothing. ``address`` is the loopback address that the server sees."""
+        socket = await connect(
+            url, proxy=None, compression=None, max_size=FRAME_BYTES_MOST, local_addr=(address, 0), **options
+        )
+        return cls(socket, address, extended=extended)
+
+    async def greeted(self) -> Self:
+        """Read the greeting (MAGI-6)."""
+        self.client_id = (await self.expect("connected"))["clientId"]
+        return self
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    async def send(self, message: Any) -> None:
+        """Send a JSON value; text goes out as it is, bytes as a binary frame."""
+        if isinstance(message, dict):
+            if isinstance(name := message.get("username"), str):
+                self.names.append(name)
+        await self.socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
+
+    async def send_all(self, *messages: Any) -> None:
+        """Send messages without reading in between."""
+        for message in messages:
+            await self.send(message)
+
+    # --- expecting ---------------------------------------------------------------------------------------------------
+
+    async def next(self) -> Frame:
+        """Return the next frame, whatever it is."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            message = await self.socket.recv()
+        assert isinstance(message, str), "the server sends text frames only (MAGI-3)"
+        return Frame(message)
+
+    async def expect(self, type_: str, **fields: Any) -> Frame:
+        """Read the next frame; it must be of this type and have exactly its keys, with these values.
+
+        A trailing underscore of a field is dropped (``from_``).
+        """
+        frame = await self.next()
+        assert frame.get("type") == type_, f"{frame} is no {type_}"
+        wanted = {name.rstrip("_"): value for name, value in fields.items()}
+        keys = set(frame) - {"type"}
+        assert keys == (KEYS[type_] | set(wanted) if self.extended else KEYS[type_]), f"{frame} has other keys"
+        for name, value in wanted.items():
+            assert frame[name] == value, f"{name} of {frame} is not {value!r}"
+        return frame
+
+    async def expect_error(self, message: str) -> Frame:
+        """Read the next frame; it must be this error, word for word, and nothing else."""
+        frame = await self.next()
+        assert frame.get("type") == "error", f"{frame} is no error"
+        assert frame["message"] == message
+        assert self.extended or set(frame) == {"type", "message"}
+        return frame
+
+    async def nothing_more(self) -> None:
+        """Prove that no frame waits: the reply to a request of our own is the next one."""
+        type_ = f"fence-{next(_fences)}"
+        await self.send({"type": type_})
+        await self.expect_error(f"Unknown message type: {type_}")
+
+    async def expect_close(self, *codes: int) -> str:
+        """Wait until the server closes, without a frame before; return the reason."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                frame = await self.socket.recv()
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None, "the connection broke without a close frame"
+            assert closed.rcvd.code in codes
+            return closed.rcvd.reason
+        raise AssertionError(f"{frame!r} instead of a close")
+
+    # --- whole requests ----------------------------------------------------------------------------------------------
+
+    async def call(self, message: Any, type_: str, **fields: Any) -> Frame:
+        """Send a request and read its success frame."""
+        await self.send(message)
+        return await self.expect(type_, **fields)
+
+    async def refused(self, message: Any, text: str) -> Frame:
+        """Send a request and read its refusal."""
+        await self.send(message)
+        return await self.expect_error(text)
+
+    async def identify(self, username: str, nickname: str | None = None) -> Frame:
+        """Identify; the reply must name us."""
+        message = {"type": "identify", "username": username}
+        if nickname is not None:
+            message["nickname"] = nickname
+        shown = username if nickname is None else nickname
+        return await self.call(message, "identified", username=username, nickname=shown, clientId=self.client_id)
+
+    async def invite(self) -> str:
+        """Create an invitation and return its code."""
+        return str((await self.call({"type": "create_invite"}, "invite_created", expiresIn="30 minutes"))["code"])
+
+    async def redeem(self, code: str) -> Frame:
+        """Redeem a code as an identified client."""
+        return await self.call({"type": "connect", "code": code}, "connected_to_friend")
+
+    async def ask(self, content: Any, to: str | None = None) -> Frame:
+        """Ask and read the receipt."""
+        return await self.call({"type": "ask", "content": content, "to": to}, "question_sent", content=content)
+
+    async def answer(self, content: Any, to: str | None = None) -> Frame:
+        """Answer and read the receipt."""
+        return await self.call({"type": "answer", "content": content, "to": to}, "answer_sent", content=content)
+
+    async def close(self) -> None:
+        """Close in order and wait for the end."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self.socket.close()
+
+    async def vanish(self) -> None:
+        """Let TCP end without a word."""
+        self.socket.transport.abort()
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self.socket.wait_closed()
+
+    def freeze(self) -> None:
+        """Stop reading, so that pings stay unanswered: what a half-open connection looks like."""
+        self.socket.transport.pause_reading()
+
+
+async def befriend(inviter: PlainClient, redeemer: PlainClient) -> str:
+    """Make two identified clients friends by an invitation; return the connection id that both were told."""
+    code = await inviter.invite()
+    told = await redeemer.redeem(code)
+    heard = await inviter.expect("friend_connected", connectionId=told["connectionId"])
+    assert set(told["friend"]) == set(heard["friend"]) == {"username", "nickname"}
+    return str(told["connectionId"])

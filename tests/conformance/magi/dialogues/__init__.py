@@ -1,0 +1,1 @@
+"""Dialogues with an exchange, one behaviour each. Every function here that is marked with ``covers`` runs at every place."""

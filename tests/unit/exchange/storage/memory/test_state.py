@@ -1,0 +1,76 @@
+"""What nodes in memory share."""
+
+import asyncio
+
+import pytest
+
+from exchange.core.errors import StorageUnavailable
+from exchange.core.model import Envelope, Presence
+from exchange.core.wakes import Unlinked, Wake
+from exchange.storage.memory.state import Memory, User
+from exchange.storage.memory.store import memory_store
+
+WAKE = Unlinked(1, 0, "bob", "c1")
+
+
+def test_a_wake_reaches_every_listener_of_its_user_and_is_counted() -> None:
+    memory, heard = Memory(), []
+
+    def hear(uid: str, wake: Wake, size_bytes: int) -> None:
+        heard.append((uid, wake, size_bytes))
+
+    assert memory.publish("ada", WAKE) == 0
+    memory.listeners["ada"] = {"n1": hear, "n2": hear}
+    memory.listeners["bob"] = {"n1": hear}
+    assert memory.publish("ada", WAKE) == 2
+    assert memory.publish("bob", Envelope(1, "u", "c", 1, 2, b"twelve bytes")) == 1
+    assert [(uid, size_bytes) for uid, _, size_bytes in heard] == [("ada", 0), ("ada", 0), ("bob", 12)]
+
+
+def test_a_listener_may_stop_listening_while_it_is_told() -> None:
+    memory, heard = Memory(), []
+
+    def hear(uid: str, wake: Wake, size_bytes: int) -> None:
+        heard.append(wake)
+        memory.listeners.pop("ada", None)
+
+    memory.listeners["ada"] = {"n1": hear, "n2": hear}
+    assert memory.publish("ada", WAKE) == 2
+    assert heard == [WAKE, WAKE]
+
+
+async def test_a_store_that_is_down_refuses_and_changes_nothing() -> None:
+    memory = Memory()
+    store = memory_store(memory)
+    memory.down = True
+    with pytest.raises(StorageUnavailable) as refused:
+        await store.names.claim("ada", Presence("s1", "u1", "ada", "n1", "magi", ""))
+    assert not refused.value.sent
+    memory.down = False
+    assert await store.names.find("ada", "magi") is None
+
+
+async def test_going_to_the_store_lets_others_run() -> None:
+    memory, order = Memory(), []
+
+    async def go(who: str) -> None:
+        order.append(f"{who} leaves")
+        await memory.reach()
+        order.append(f"{who} arrives")
+
+    await asyncio.gather(go("first"), go("second"))
+    assert order == ["first leaves", "second leaves", "first arrives", "second arrives"]
+
+
+def test_a_user_is_forgotten_when_its_time_is_over() -> None:
+    now_ms = 1000
+    memory = Memory(lambda: now_ms)
+    memory.users["here"] = User(name="here")
+    memory.users["left"] = User(name="left", ends_ms=2000)
+    now_ms = 1999
+    assert memory.user("left") is not None
+    now_ms = 2000
+    assert memory.user("left") is None
+    assert memory.user("here") is not None
+    assert memory.user("nobody") is None
+    assert set(memory.users) == {"here"}

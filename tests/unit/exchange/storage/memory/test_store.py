@@ -1,0 +1,116 @@
+"""The store in memory while it plays an outage, and what its simulated nodes share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from exchange.core.errors import StorageUnavailable
+from exchange.core.ids import Uid
+from exchange.core.model import Counts, Envelope, Kind, NodeInfo, NodeTally, Presence
+from exchange.core.wakes import Wake
+from exchange.ports import Store
+from exchange.storage.memory.state import Memory
+from exchange.storage.memory.store import memory_store
+from tests.harness.waiting import eventually
+
+NODE = NodeInfo("n1", "0.1.0", 0)
+PRESENCE = Presence("s1", "u1", "ada", "n1", "magi", "")
+ENVELOPE = Envelope(Kind.QUESTION, "sender", "c1", 1, 2, b"{}")
+
+CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "listen": lambda store: store.wakes.listen("u1"),
+    "take": lambda store: store.limits.take("u1", "ask", per_minute=1, burst=1),
+    "give_back": lambda store: store.limits.give_back("u1", "ask", per_minute=1, burst=1),
+    "failures": lambda store: store.limits.failures("", "redeem"),
+    "fail": lambda store: store.limits.fail("", "redeem", window_ms=1),
+    "reserve": lambda store: store.repeats.reserve("u1", "m1", "s1"),
+    "keep": lambda store: store.repeats.keep("u1", "m1", b""),
+    "drop": lambda store: store.repeats.drop("u1", "m1"),
+    "renew": lambda store: store.leases.renew(NODE, ttl_ms=1, draining=False),
+    "leave": lambda store: store.leases.leave("n1"),
+    "alive": lambda store: store.leases.alive("n1"),
+    "nodes": lambda store: store.leases.nodes(),
+    "lapsed": lambda store: store.leases.lapsed(),
+    "reap": lambda store: store.leases.reap("n1"),
+    "forget": lambda store: store.leases.forget("n1"),
+    "note": lambda store: store.leases.note(PRESENCE),
+    "unnote": lambda store: store.leases.unnote("n1", "s1"),
+    "noted": lambda store: anext(aiter(store.leases.noted("n1"))),
+    "store_up_seconds": lambda store: store.leases.store_up_seconds(),
+    "report": lambda store: store.tallies.report("n1", NodeTally(), Counts(), ttl_ms=1),
+    "read": lambda store: store.tallies.read(),
+    "hold": lambda store: store.jobs.hold("reap_nodes", "w1", ttl_ms=1),
+}
+
+
+class Ear:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[Wake] = []
+
+    def woken(self, uid: Uid, wake: Wake, size_bytes: int) -> None:
+        self.heard.append(wake)
+
+    def gap(self) -> None:
+        raise AssertionError("nothing is lost in memory")
+
+
+class Slip:
+    """A receipt that remembers."""
+
+    outcome: object = None
+
+    def counted(self, nodes_count: int) -> None:
+        self.outcome = nodes_count
+
+    def failed(self, error: StorageUnavailable) -> None:
+        self.outcome = error
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_during_an_outage_nothing_is_sent(call: Callable[[Store], Awaitable[object]]) -> None:
+    memory = Memory()
+    memory.down = True
+    with pytest.raises(StorageUnavailable) as outage:
+        await call(memory_store(memory))
+    assert not outage.value.sent
+
+
+async def test_during_an_outage_a_wake_fails_and_wakes_nobody() -> None:
+    memory, ear, slip = Memory(), Ear(), Slip()
+    store = memory_store(memory)
+    store.wakes.attend(ear)
+    await store.wakes.listen("u1")
+    memory.down = True
+    store.wakes.send("u1", ENVELOPE, slip)
+    assert slip.outcome is None
+    await eventually(lambda: slip.outcome)
+    assert isinstance(slip.outcome, StorageUnavailable)
+    assert not slip.outcome.sent
+    assert ear.heard == []
+
+
+async def test_forgetting_a_user_leaves_nothing_in_the_shared_state() -> None:
+    memory = Memory()
+    one, two = memory_store(memory), memory_store(memory)
+    for store in (one, two):
+        store.wakes.attend(Ear())
+        await store.wakes.listen("u1")
+    one.wakes.forget("u1")
+    assert len(memory.listeners["u1"]) == 1
+    two.wakes.forget("u1")
+    assert memory.listeners == {}
+
+
+async def test_a_wake_under_way_to_a_forgotten_user_is_dropped() -> None:
+    store, ear, slip = memory_store(Memory()), Ear(), Slip()
+    store.wakes.attend(ear)
+    await store.wakes.listen("u1")
+    store.wakes.send("u1", ENVELOPE, slip)
+    store.wakes.forget("u1")
+    await eventually(lambda: slip.outcome is not None)
+    await asyncio.sleep(0)
+    assert ear.heard == []
+    assert slip.outcome == 1

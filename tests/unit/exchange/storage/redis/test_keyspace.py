@@ -1,0 +1,143 @@
+"""The map of keys, and a tap on a real server that compares what is written with the map."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from exchange.core.model import Link, Presence
+from exchange.entropy import new_id
+from exchange.ports import Notice
+from exchange.storage.redis import keyspace
+from exchange.storage.redis.keyspace import Keyspace
+from exchange.storage.redis.store import open_store
+from tests.harness.valkey import Valkey
+
+NAME = "secret-name}:{x magi:1:?*"
+ADDRESS = "203.0.113.77"
+CODE = "SECRET"
+INDEX_KEY = b"an index key for tests"
+
+
+def rows() -> Iterator[re.Pattern[str]]:
+    """Turn the first column of the map into patterns."""
+    for key in re.findall(r"^``(.+?)`` {2,}", keyspace.__doc__ or "", re.MULTILINE):
+        pattern = re.escape(key)
+        pattern = re.sub(r"h\\\([^)]*\)", "[0-9a-f]{32}", pattern)
+        pattern = re.sub(r"\\{u\\}", r"\\{[a-z2-7]{26}\\}", pattern)
+        yield re.compile(r"magi:1:" + re.sub(r"<[^<>]*>", "[a-z0-9_-]+", pattern))
+
+
+MAP = tuple(rows())
+
+
+def on_the_map(key: str) -> bool:
+    return any(row.fullmatch(key) for row in MAP)
+
+
+def test_every_builder_makes_a_key_of_the_map_and_every_row_has_a_builder() -> None:
+    keys, uid = Keyspace("magi", INDEX_KEY), new_id()
+    made = [
+        keys.name("magi", NAME),
+        *(build(uid) for build in (keys.user, keys.meta, keys.sessions, keys.links, keys.ended, keys.invites)),
+        keys.wake(uid),
+        keys.done(uid, NAME),
+        keys.take(uid, "ask"),
+        keys.invite(NAME),
+        keys.lease("n1"),
+        keys.registry(),
+        keys.node_sessions("n1"),
+        keys.node_tally("n1"),
+        keys.probe("n1"),
+        keys.job("reap"),
+        keys.counts(),
+        keys.index_key(),
+        keys.limit(ADDRESS, "redeem"),
+    ]
+    assert [key for key in made if not on_the_map(key)] == []
+    assert [row.pattern for row in MAP if not any(row.fullmatch(key) for key in made)] == []
+    assert not on_the_map("magi:1:name:{ada}")
+
+
+def test_all_keys_of_a_user_share_one_slot() -> None:
+    keys = Keyspace("magi", INDEX_KEY)
+    builders = (keys.user, keys.meta, keys.sessions, keys.links, keys.ended, keys.invites, keys.wake)
+    assert {re.search(r"\{(.*?)\}", build("ada")).group(1) for build in builders} == {"ada"}
+
+
+def test_hashes_differ_by_key_by_part_and_by_where_a_part_ends() -> None:
+    hashes = [
+        Keyspace("magi", b"1").hash("a", "b"),
+        Keyspace("magi", b"2").hash("a", "b"),
+        Keyspace("magi", b"1").hash("ab"),
+        Keyspace("magi", b"1").hash("a", "bc"),
+    ]
+    assert len(set(hashes)) == 4
+    assert Keyspace("other", b"1").hash("a", "b") == hashes[0]
+
+
+def test_the_uid_of_a_channel_is_read_back() -> None:
+    keys = Keyspace("magi", INDEX_KEY)
+    assert keys.uid_of_wake(keys.wake("ada").encode()) == "ada"
+
+
+@pytest.fixture
+async def tapped(valkey: Valkey) -> tuple[set[str], str]:
+    """Use every port with names, addresses and codes; return all keys and channels and the text of all commands."""
+    with redis.Redis(unix_socket_path=str(valkey.socket), decode_responses=True) as client, client.monitor() as monitor:
+        store = await open_store(valkey.url, prefix="magi", index_key=INDEX_KEY)
+        try:
+            await use(store.ports)
+        finally:
+            await store.close()
+        with redis.Redis(unix_socket_path=str(valkey.socket)) as other:
+            other.echo("the end")
+            stored = {key.decode() for key in other.scan_iter()}
+        commands = []
+        while "the end" not in (command := monitor.next_command()["command"]):
+            if not command.startswith("SCRIPT LOAD"):
+                commands.append(command)
+    text = "\n".join(commands)
+    return stored | set(re.findall(r"magi:1:[^ \n]+", text.replace(NAME, "<name>"))), text
+
+
+async def use(store) -> None:
+    ada, bob = new_id(), new_id()
+    presence = Presence(new_id(), ada, NAME, "n1", "magi", ADDRESS)
+    await store.names.claim(NAME, presence)
+    await store.users.open(presence, "nick")
+    await store.leases.note(presence)
+    await store.wakes.listen(ada)
+    link = Link(bob, new_id(), NAME, "nick")
+    await store.links.put(ada, link, notice=Notice.ANNOUNCE)
+    await store.links.end(ada, bob, link.connection, keep_ms=60_000)
+    await store.links.put(ada, link)
+    await store.links.set_aside(bob, link, keep_ms=60_000)
+    await store.links.table(ada)
+    await store.invites.open(CODE, ada, life_ms=60_000, most=2)
+    await store.invites.peek(CODE)
+    await store.invites.claim(CODE, bob, new_id(), claim_ms=60_000)
+    await store.limits.take(ada, "ask", per_minute=1, burst=2)
+    await store.limits.fail(ADDRESS, "redeem", window_ms=60_000)
+    await store.limits.failures(ADDRESS, "redeem")
+    await store.repeats.reserve(ada, NAME, presence.sid)
+    await store.names.find(NAME, "magi")
+    await store.users.rename(ada, NAME, "nick")
+    await store.users.standing(ada)
+    await store.users.close(ada, presence.sid, grace_ms=60_000)
+    await store.names.release(NAME, "magi", presence.sid, grace_ms=60_000, address=ADDRESS)
+
+
+async def test_a_tap_sees_only_keys_and_channels_of_the_map(tapped: tuple[set[str], str]) -> None:
+    keys, _ = tapped
+    assert len(keys) > 12
+    assert sorted(key for key in keys if not on_the_map(key)) == []
+
+
+async def test_a_tap_sees_no_address_and_no_code_anywhere_and_no_name_in_a_key(tapped: tuple[set[str], str]) -> None:
+    keys, text = tapped
+    assert "secret-name" in text  # values may hold a name
+    assert not any("secret-name" in key for key in keys)
+    assert ADDRESS not in text
+    assert CODE not in text

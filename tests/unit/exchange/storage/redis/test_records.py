@@ -1,0 +1,131 @@
+"""Packing of records and wakes."""
+
+import msgspec
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.core.model import Envelope, Kind, Link, Presence
+from exchange.core.wakes import Linked, Unlinked
+from exchange.ports import PutWord
+from exchange.storage.redis import records
+from exchange.storage.redis.keyspace import Keyspace
+from exchange.storage.redis.store import RedisStore, open_store
+from tests.harness.valkey import Valkey
+
+BOB = Link("bob", "c1", "bob@example.com", "Bob 🦀", made=2**40, waiting=True)
+NEWER = msgspec.msgpack.encode((2, "c1", "bob@example.com", "Bob", 1, False))
+LONGER = msgspec.msgpack.encode((1, "c1", "bob@example.com", "Bob", 1, False, "news"))
+INDEX_KEY = b"an index key for tests"
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+numbers = st.integers(0, 2**53)
+envelopes = st.builds(
+    Envelope,
+    kind=st.sampled_from(Kind),
+    sender=texts,
+    connection=texts,
+    deadline_ms=numbers,
+    accepted_ms=numbers,
+    body=st.binary(max_size=2000),
+    id=texts,
+    reply_to=texts,
+    trace=st.lists(texts, max_size=16).map(tuple),
+    expires_ms=numbers,
+)
+
+
+@given(envelopes)
+def test_an_envelope_comes_out_as_it_went_in(envelope: Envelope) -> None:
+    assert records.unpack_wake(records.pack_envelope(envelope)) == envelope
+
+
+def test_the_body_of_an_envelope_stands_unchanged_in_its_wake() -> None:
+    body = bytes(range(256)) * 300
+    payload = records.pack_envelope(Envelope(Kind.ANSWER, "u", "c", 1, 2, body))
+    assert body in payload
+    assert len(payload) < len(body) + 64
+
+
+def test_changes_of_links_are_told_apart_by_their_first_byte() -> None:
+    linked = Linked(7, 6, True, "bob", "c1", "bob@example.com", "Bob", 7, False)
+    unlinked = Unlinked(8, 7, "bob", "c1")
+    assert records.unpack_wake(b"L" + msgspec.msgpack.encode(linked)) == linked
+    assert records.unpack_wake(b"U" + msgspec.msgpack.encode(unlinked)) == unlinked
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"E",
+        b"Z" + msgspec.msgpack.encode(("of", "a", "newer", "release")),
+        b"U" + msgspec.msgpack.encode((1, 0, "bob", "c1", "a new field")),
+        b"U" + msgspec.msgpack.encode((1, 0, "bob")),
+        b"L" + msgspec.msgpack.encode({"rev": 1}),
+        records.pack_envelope(Envelope(1, "u", "c", 1, 2, b"cut off"))[:-3],
+    ],
+)
+def test_a_wake_of_unknown_shape_is_none(payload: bytes) -> None:
+    assert records.unpack_wake(payload) is None
+
+
+def test_a_link_comes_out_as_it_went_in() -> None:
+    assert records.unpack_link(b"bob", records.pack_link(BOB)) == BOB
+
+
+@pytest.mark.parametrize("record", [NEWER, LONGER, b"\xc1", b""])
+def test_a_link_of_unknown_layout_is_left_out_and_counted(record: bytes) -> None:
+    fields = [b"eve", record, b"bob", records.pack_link(BOB)]
+    assert records.unpack_links(fields) == ((BOB,), 1)
+
+
+def test_a_presence_comes_out_without_its_address() -> None:
+    presence = Presence("s1", "ada", "ada@example.com", "n1", "magi", "198.51.100.7")
+    record = records.pack_presence(presence)
+    assert b"198.51" not in record
+    assert records.unpack_presence(b"s1", record) == Presence("s1", "ada", "ada@example.com", "n1", "magi", "")
+
+
+@pytest.mark.parametrize("record", [msgspec.msgpack.encode((2, "u", "name", "n1", "magi")), b"\xc1", b""])
+def test_a_presence_of_unknown_layout_is_none(record: bytes) -> None:
+    assert records.unpack_presence(b"s1", record) is None
+
+
+@pytest.fixture
+async def store(valkey: Valkey):
+    """A store in which a newer release left a link."""
+    keys = Keyspace("magi", INDEX_KEY)
+    with redis.Redis(unix_socket_path=str(valkey.socket)) as client:
+        client.hset(keys.links("ada"), "bob", NEWER)
+    store = await open_store(valkey.url, prefix="magi", index_key=INDEX_KEY)
+    yield store
+    await store.close()
+
+
+async def test_readers_leave_a_newer_record_out_and_count_it(store: RedisStore) -> None:
+    assert await store.ports.links.table("ada") == (0, ())
+    opened = await store.ports.users.open(Presence("s1", "ada", "ada", "n1", "magi", ""), "Ada")
+    assert opened.links == ()
+    assert store.unknown_records == 2
+
+
+async def test_scripts_ignore_a_newer_record(store: RedisStore) -> None:
+    assert not await store.ports.links.end("ada", "bob", "c1")
+    assert store.ports.links.unknown_records == 0
+    await store.ports.links.table("ada")
+    assert store.ports.links.unknown_records == 1
+    assert (await store.ports.links.put("ada", BOB)).word is PutWord.ADDED
+
+
+async def test_a_newer_record_that_ended_is_not_brought_back(store: RedisStore, valkey: Valkey) -> None:
+    await store.ports.users.open(Presence("s1", "ada", "ada", "n1", "magi", ""), "Ada")
+    await store.ports.links.put("ada", Link("eve", "c2", "eve", "Eve"))
+    ended = await store.ports.users.close("ada", "s1", grace_ms=60_000)
+    assert [link.peer for link in ended] == ["eve"]
+    with redis.Redis(unix_socket_path=str(valkey.socket)) as client:
+        newer = msgspec.msgpack.encode((2, "c3", "kim", "Kim", 1, False, 2**42, False))
+        client.hset(Keyspace("magi", INDEX_KEY).ended("ada"), "kim", newer)
+    opened = await store.ports.users.open(Presence("s2", "ada", "ada", "n1", "magi", ""), "Ada")
+    assert opened.restored == {"eve"}

@@ -1,0 +1,15 @@
+"""Twin of ``magi/wire/codes.py``."""
+
+from magi.wire.codes import INACTIVITY_REASON, CloseCode
+
+
+def test_the_close_codes_are_those_of_the_wire_and_of_broken_framing():
+    assert {code.value for code in CloseCode} == {1000, 1001, 1009, 1013, 4000} | {1002, 1007}
+
+
+def test_inactivity_is_named_as_the_wire_says():
+    assert (CloseCode.INACTIVITY, INACTIVITY_REASON) == (4000, "Inactivity timeout")
+
+
+def test_every_reason_fits_into_a_close_frame():
+    assert len(INACTIVITY_REASON.encode()) <= 123

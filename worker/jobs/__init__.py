@@ -1,0 +1,1 @@
+"""One chore a module; the table that names them all is :mod:`worker.schedule`."""
