@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from magi import __version__
+
 if TYPE_CHECKING:
     from exchange.settings import Settings
 
@@ -38,9 +40,7 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from exchange.banner import version
-
-        typer.echo(f"magi-exchange {version()}")
+        typer.echo(f"magi-exchange {__version__}")
         raise typer.Exit
 
 

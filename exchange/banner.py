@@ -1,21 +1,14 @@
 """What a start prints: where the exchange is and how to try it, for a person or as lines of JSON."""
 
-import json
 import sys
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
+import time
+from dataclasses import dataclass
 from typing import Literal, TextIO
 
+from exchange.logs.entry import LEVELS, Entry
+from magi import __version__
+
 FIRST_FRAME = '{"type": "identify", "username": "ann@example.com"}'
-
-
-def version() -> str:
-    """Return the release that is installed."""
-    try:
-        return installed_version("magi-exchange")
-    except PackageNotFoundError:
-        return "(run from its source)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +35,16 @@ class Started:
     def metrics(self) -> tuple[str, ...]:
         return tuple(f"http://{self.ops_host}:{port}/metrics" for port in self.ops_ports)
 
+    def context(self) -> dict[str, str]:
+        """Return the facts for a log line."""
+        return {
+            "websocket": self.websocket,
+            "page": self.page,
+            "metrics": " ".join(self.metrics),
+            "store": self.store,
+            "worker": str(self.worker).lower(),
+        }
+
     def banner(self) -> str:
         """Return the lines for a terminal."""
         nodes = len(self.ops_ports)
@@ -56,7 +59,7 @@ class Started:
         ]
         return "\n".join(
             (
-                f"magi-exchange {version()} is ready: {' and '.join(parts)}.",
+                f"magi-exchange {__version__} is ready: {' and '.join(parts)}.",
                 "",
                 *(f"  {name:<10} {value}" for name, value in rows),
                 "",
@@ -69,7 +72,10 @@ class Started:
 
 
 class Console:
-    """Where ``serve`` speaks to whoever started it: facts on ``out``, progress on ``err``."""
+    """Where ``serve`` speaks to whoever started it: facts on ``out``, progress on ``err``.
+
+    As JSON, every line has the shape of a log line (MAGI-39), so that one reader takes them all.
+    """
 
     def __init__(self, kind: Literal["text", "json"], *, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._json = kind == "json"
@@ -77,17 +83,12 @@ class Console:
         self._err = sys.stderr if err is None else err
 
     def started(self, facts: Started) -> None:
-        """Print the banner, or the same as one JSON object."""
-        if self._json:
-            urls = {"websocket": facts.websocket, "page": facts.page, "metrics": facts.metrics}
-            self._line(self._out, json.dumps({"level": "info", "event": "exchange.started", **urls, **asdict(facts)}))
-        else:
-            self._line(self._out, facts.banner())
+        """Print the banner, or the same facts as one JSON object."""
+        self._line(self._out, _entry("exchange.started", facts.context()) if self._json else facts.banner())
 
     def say(self, text: str) -> None:
         """Print a line of progress."""
-        progress = {"level": "info", "event": "exchange.progressed", "text": text}
-        self._line(self._err, json.dumps(progress) if self._json else f"magi-exchange: {text}")
+        self._line(self._err, _entry("exchange.progressed", {"text": text}) if self._json else f"magi-exchange: {text}")
 
     def complain(self, sentence: str) -> None:
         """Print why the exchange ends; one plain sentence in either format."""
@@ -97,6 +98,10 @@ class Console:
     def _line(stream: TextIO, text: str) -> None:
         try:
             print(text, file=stream, flush=True)
-        except (BrokenPipeError, OSError):
+        except OSError:
             # The reader is gone (`serve | head`, a closed terminal). The exchange goes on, or ends in order.
             return
+
+
+def _entry(event: str, context: dict[str, str]) -> str:
+    return Entry(time.time_ns() // 1_000_000, LEVELS["info"], "🔹", event, context, "serve").json()

@@ -27,7 +27,5 @@ async def say_farewell(store: Store, presence: Presence, *, grace_ms: int) -> No
     uid = presence.uid
     ended = await store.users.close(uid, presence.sid, grace_ms=grace_ms)
     await asyncio.gather(*(store.links.end(link.peer, uid, link.connection, keep_ms=grace_ms) for link in ended))
-    await store.names.release(
-        presence.name, presence.dialect, presence.sid, grace_ms=grace_ms, address=presence.address
-    )
+    await store.names.release(presence.name, presence.dialect, presence.sid, grace_ms=grace_ms)
     await store.leases.unnote(presence.node, presence.sid)

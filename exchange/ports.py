@@ -69,10 +69,10 @@ class Names(Protocol):
             evict: Session id of a holder known to be dead; if it still holds the name, the name counts as free.
         """
 
-    async def release(self, name: str, dialect: str, sid: str, *, grace_ms: int, address: str) -> bool:
+    async def release(self, name: str, dialect: str, sid: str, *, grace_ms: int) -> bool:
         """Let go of ``name`` if ``sid`` holds it; return whether it did. A later holder is never touched (DEL-26).
 
-        For ``grace_ms`` a claim from the same ``address`` gets the same uid back. 0 forgets at once.
+        For ``grace_ms`` a claim from the address that claimed it gets the same uid back. 0 forgets at once.
         """
 
     async def find(self, name: str, dialect: str) -> Uid | None:
@@ -252,7 +252,10 @@ class Wakes(Protocol):
         """
 
     async def listen(self, uid: Uid) -> None:
-        """Listen for a user; returns when the store has confirmed it: what is sent from now on arrives."""
+        """Listen for a user; returns when the store has confirmed it: what is sent from now on arrives.
+
+        After a failure call it again, or :meth:`forget`: the store may still begin to listen.
+        """
 
     def forget(self, uid: Uid) -> None:
         """Stop listening for a user. Later sends are not counted here any more; takes effect in order with the rest."""

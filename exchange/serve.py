@@ -9,7 +9,6 @@ One node with a store of its own and no worker is this very process; anything mo
 """
 
 import asyncio
-import socket
 import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack, closing
@@ -17,16 +16,15 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from exchange import logs
 from exchange.banner import Console, Started
 from exchange.child import Program
-from exchange.core.errors import StorageUnavailable
 from exchange.embedded import EmbeddedValkey
 from exchange.listening import node_socket, port_of, reachable, reserve
 from exchange.process import on_signals, run_process
 from exchange.refusal import REFUSED_STATUS, StartRefused
 from exchange.settings import Settings
-from exchange.storage.redis.fitness import Unfit
-from exchange.storage.redis.store import Timing, inspect_store
+from exchange.stores import inspect
 from exchange.supervisor import GaveUp, Supervisor
 
 NODE_STOP_SECONDS = 40.0  # the longest drain (DEL-48)
@@ -63,14 +61,6 @@ class Ports:
         return settings.changed(listen={"port": self.main}, ops={"port": self.ops[index]})
 
 
-def node_sockets(settings: Settings) -> tuple[socket.socket, socket.socket]:
-    """Return a node's two sockets, for clients and for metrics, on ports that are reserved."""
-    return (
-        node_socket(settings.listen.host, settings.listen.port),
-        node_socket(settings.ops.host, settings.ops.port),
-    )
-
-
 def serve(settings: Settings, *, command: tuple[str, ...] = COMMAND) -> int:
     """Run the exchange until it is told to end, and return the exit status.
 
@@ -81,9 +71,11 @@ def serve(settings: Settings, *, command: tuple[str, ...] = COMMAND) -> int:
     console = Console(settings.log.format)
     if settings.nodes.count == 1 and settings.redis.url.get_secret_value() and not settings.runs_worker:
         return run_process(lambda stop: _one_process(settings, console, stop))
+    # What the parent does is told by the console; the nodes tell the rest.
+    logs.configure("warning", settings.log.format, "serve")
     try:
         with asyncio.Runner() as runner:
-            runner.run(_parent(settings, console, command))
+            runner.run(Parent(settings, console, command).run())
     except StartRefused as refusal:
         console.complain(str(refusal))
         return REFUSED_STATUS
@@ -96,20 +88,17 @@ def serve(settings: Settings, *, command: tuple[str, ...] = COMMAND) -> int:
 async def _one_process(settings: Settings, console: Console, stop: asyncio.Event) -> None:
     from exchange.app import run_node  # noqa: PLC0415  only processes that are nodes need it
 
-    await _check_store(settings)
     with closing(Ports(settings)) as ports:
         mine = ports.of_node(settings, 0)
-        sock, ops_sock = node_sockets(mine)
 
         def ready() -> None:
             console.started(_facts(settings, ports, f"Redis or Valkey at {settings.redis.shown}"))
 
-        with sock, ops_sock:
+        with (
+            node_socket(mine.listen.host, mine.listen.port) as sock,
+            node_socket(mine.ops.host, mine.ops.port) as ops_sock,
+        ):
             await run_node(mine, index=0, sock=sock, ops_sock=ops_sock, stop=stop, ready=ready)
-
-
-async def _parent(settings: Settings, console: Console, command: tuple[str, ...]) -> None:
-    await Parent(settings, console, command).run()
 
 
 class Parent:
@@ -149,7 +138,7 @@ class Parent:
             await store.stop()
 
     async def _run_children(self, settings: Settings, ports: Ports, store: str) -> None:
-        await _check_store(settings)
+        await inspect(settings)
         self._supervisor = Supervisor(self._stages(settings, ports), store=self._store, say=self._console.say)
         try:
             await self._unless_stopped(
@@ -191,18 +180,6 @@ class Parent:
         if self._store is not None:
             self._store.terminate()
             self._store.release()
-
-
-async def _check_store(settings: Settings) -> None:
-    """Ask the store once, before anything uses it, whether it is there and fit (OPS-4)."""
-    redis = settings.redis
-    timing = Timing(redis.command_timeout_seconds, redis.connect_timeout_seconds, redis.probe_seconds)
-    try:
-        await inspect_store(redis.url.get_secret_value(), prefix=redis.prefix, timing=timing)
-    except Unfit as error:
-        raise StartRefused(str(error)) from None
-    except StorageUnavailable as error:
-        raise StartRefused(f"{error}.") from None
 
 
 def _facts(settings: Settings, ports: Ports, store: str) -> Started:

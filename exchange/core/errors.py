@@ -30,7 +30,7 @@
     └── Unavailable          the exchange must recover; the same request may succeed later
         └── StorageUnavailable
 
-A class docstring is the default message: one sentence, fit for a user. What a wire says instead stands in
+The first line of a class docstring is the default message: one sentence, fit for a user. What a wire says instead stands in
 ``exchange.dialects.errors``. Nothing internal goes into a message.
 """
 
@@ -41,7 +41,7 @@ class ExchangeError(Exception):
     retryable = False
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or type(self).__doc__ or "")
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
 
 
 class Malformed(ExchangeError):

@@ -135,7 +135,7 @@ async def _move(exchange: "Exchange", session: Session, user: LocalUser, name: s
     old_name = user.name
 
     async def release(unwanted: str) -> None:
-        await exchange.store.names.release(unwanted, session.dialect, session.sid, grace_ms=0, address=session.address)
+        await exchange.store.names.release(unwanted, session.dialect, session.sid, grace_ms=0)
 
     presence = replace(exchange.presence(session), name=name)
     await _claim(exchange, presence, keep_uid=True)

@@ -146,13 +146,13 @@ async def _join(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: S
     mine = Link(user.uid, link.connection, user.name, user.nick)
     try:
         if here:
-            put = await links.put(inviter, mine, notice=Notice.QUIET, condition=Condition.HERE)
-            here = put.word is not PutWord.ABSENT
-            if not here:
-                # It left between the look and the leap; within the grace it may still come back.
-                link = (await links.put(user.uid, replace(link, waiting=True))).link
+            here = await _reach(exchange, inviter, mine)
         if not here:
+            # It is away, perhaps only since a moment ago. Within the grace it may come back, perhaps in this moment.
             await links.set_aside(inviter, mine, keep_ms=exchange.policy.grace_ms)
+            here = await _reach(exchange, inviter, mine)
+            link = (await links.put(user.uid, replace(link, waiting=not here))).link
+        if not here:
             exchange.spawn(_lapse(exchange, user.uid, link))
     except BaseException:
         undo = links.end
@@ -160,6 +160,11 @@ async def _join(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: S
         exchange.spawn(exchange.insist(lambda: undo(inviter, user.uid, link.connection), "link.undo"))
         raise
     return link
+
+
+async def _reach(exchange: "Exchange", uid: Uid, link: Link) -> bool:
+    put = await exchange.store.links.put(uid, link, notice=Notice.QUIET, condition=Condition.HERE)
+    return put.word is not PutWord.ABSENT
 
 
 async def _announce(exchange: "Exchange", user: LocalUser, link: Link) -> None:

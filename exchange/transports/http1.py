@@ -55,6 +55,7 @@ class Http1(H11Protocol):
         client_address: ClientAddress,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.access_log = False  # it holds paths with their queries (SEC-35), and logging set-ups bring it back
         self._doorman = doorman
         self._wheel = wheel
         self._outbox = outbox

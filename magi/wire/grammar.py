@@ -45,16 +45,16 @@ def nickname(value: object, default: str) -> str:
     if not isinstance(value, str):
         value = ""
     if not (value.isascii() and value.isprintable()):
-        value = _visible(unicodedata.normalize("NFC", value[: 4 * NICKNAME_CHARACTERS]))
+        value = _shown(value[: 4 * NICKNAME_CHARACTERS])
     return value[:NICKNAME_CHARACTERS] or default[:NICKNAME_CHARACTERS]
 
 
-def _visible(text: str) -> str:
+def _shown(text: str) -> str:
+    # Hidden characters go first: they may stand between a letter and the mark that it is composed with.
+    visible = unicodedata.normalize("NFC", "".join(character for character in text if not hidden(character)))
     kept: list[str] = []
     marks = 0
-    for character in text:
-        if hidden(character):
-            continue
+    for character in visible:
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks <= _COMBINING_RUN:
             kept.append(character)

@@ -27,11 +27,33 @@ async def test_a_code_that_was_never_made_is_unknown(store: Store) -> None:
     assert await store.invites.claim("ABC123", "u2", "n1", claim_ms=LIFE_MS) is InviteWord.UNKNOWN
 
 
-async def test_an_open_code_cannot_be_opened_again(store: Store) -> None:
+async def test_an_open_code_cannot_be_opened_by_another_user(store: Store) -> None:
     await opened(store)
-    for uid in ("u1", "u2"):
-        assert await store.invites.open("ABC123", uid, life_ms=LIFE_MS, most=3) is InviteWord.COLLISION
+    assert await store.invites.open("ABC123", "u2", life_ms=LIFE_MS, most=3) is InviteWord.COLLISION
     assert await store.invites.peek("ABC123") == (InviteWord.OPEN, "u1")
+
+
+async def test_opening_again_is_a_repeat_and_changes_nothing(store: Store, pass_time) -> None:
+    await opened(store, life_ms=LIFE_MS, most=1)
+    await opened(store, life_ms=1, most=1)
+    await pass_time(10)
+    assert await word_of(store) is InviteWord.OPEN
+
+
+async def test_a_repeat_counts_once(store: Store) -> None:
+    for _ in range(3):
+        await opened(store, most=2)
+    await opened(store, "DEF456", most=2)
+    assert await store.invites.open("GHI789", "u1", life_ms=LIFE_MS, most=2) is InviteWord.FULL
+
+
+async def test_a_code_that_is_being_redeemed_collides_for_everybody_and_still_counts(store: Store) -> None:
+    await opened(store, most=1)
+    await store.invites.claim("ABC123", "u2", "n1", claim_ms=LIFE_MS)
+    for uid in ("u1", "u3"):
+        assert await store.invites.open("ABC123", uid, life_ms=LIFE_MS, most=1) is InviteWord.COLLISION
+    assert await store.invites.open("DEF456", "u1", life_ms=LIFE_MS, most=1) is InviteWord.FULL
+    assert await word_of(store) is InviteWord.BUSY
 
 
 async def test_a_collision_does_not_count_as_open(store: Store) -> None:
@@ -62,9 +84,11 @@ async def test_a_user_has_at_most_so_many_open(stores: tuple[Store, Store]) -> N
 
 
 async def test_expired_ones_do_not_count_as_open(store: Store, pass_time) -> None:
-    await opened(store, life_ms=40, most=1)
+    await opened(store, life_ms=40, most=2)
+    await opened(store, "DEF456", most=2)
     await pass_time(50)
-    await opened(store, "DEF456", most=1)
+    await opened(store, "GHI789", most=2)
+    assert await store.invites.open("JKL012", "u1", life_ms=LIFE_MS, most=2) is InviteWord.FULL
 
 
 async def test_used_ones_do_not_count_as_open(store: Store) -> None:
@@ -80,7 +104,9 @@ async def test_an_invitation_expires_and_its_code_stays_blocked_for_a_while(stor
     await pass_time(50)
     assert await store.invites.peek("ABC123") == (InviteWord.EXPIRED, "u1")
     assert await store.invites.claim("ABC123", "u2", "n1", claim_ms=LIFE_MS) is InviteWord.EXPIRED
-    assert await store.invites.open("ABC123", "u3", life_ms=LIFE_MS, most=3) is InviteWord.COLLISION
+    for uid in ("u1", "u3"):
+        assert await store.invites.open("ABC123", uid, life_ms=LIFE_MS, most=1) is InviteWord.COLLISION
+    await opened(store, "DEF456", most=1)
 
 
 async def test_of_fifty_simultaneous_claims_exactly_one_succeeds(stores: tuple[Store, Store]) -> None:
@@ -110,18 +136,18 @@ async def test_a_claim_that_was_not_settled_lapses(store: Store, pass_time) -> N
     assert await word_of(store) is InviteWord.BUSY
 
 
-async def test_a_repeat_does_not_lengthen_a_claim(store: Store, pass_time) -> None:
+async def test_a_repeat_does_not_change_when_a_claim_lapses(store: Store, pass_time) -> None:
     await opened(store)
-    await store.invites.claim("ABC123", "u2", "n1", claim_ms=40)
     await store.invites.claim("ABC123", "u2", "n1", claim_ms=LIFE_MS)
-    await pass_time(50)
-    assert await word_of(store) is InviteWord.OPEN
+    await store.invites.claim("ABC123", "u2", "n1", claim_ms=1)
+    await pass_time(10)
+    assert await word_of(store) is InviteWord.BUSY
 
 
 async def test_a_claim_of_an_invitation_that_expires_meanwhile_can_be_committed(store: Store, pass_time) -> None:
-    await opened(store, life_ms=40)
+    await opened(store, life_ms=1000)
     await store.invites.claim("ABC123", "u2", "n1", claim_ms=LIFE_MS)
-    await pass_time(50)
+    await pass_time(1010)
     assert await store.invites.claim("ABC123", "u3", "n2", claim_ms=LIFE_MS) is InviteWord.EXPIRED
     assert await store.invites.claim("ABC123", "u2", "n1", claim_ms=LIFE_MS) is InviteWord.CLAIMED
     await store.invites.settle("ABC123", "u1", "n1", commit=True)

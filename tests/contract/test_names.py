@@ -51,7 +51,7 @@ async def test_names_compare_exactly_and_each_dialect_has_its_own(store: Store) 
 
 async def test_the_same_address_gets_its_uid_back_in_grace(store: Store) -> None:
     await store.names.claim("ada", session("s1", "u1"))
-    assert await store.names.release("ada", "magi", "s1", grace_ms=LONG_MS, address=HOME)
+    assert await store.names.release("ada", "magi", "s1", grace_ms=LONG_MS)
     assert await store.names.find("ada", "magi") is None
     assert await store.names.claim("ada", session("s2", "u2")) == Claim(ClaimWord.GRACE, "u1")
     assert await store.names.find("ada", "magi") == "u1"
@@ -59,27 +59,27 @@ async def test_the_same_address_gets_its_uid_back_in_grace(store: Store) -> None
 
 async def test_another_address_gets_the_name_in_grace_but_not_the_uid(store: Store) -> None:
     await store.names.claim("ada", session("s1", "u1"))
-    await store.names.release("ada", "magi", "s1", grace_ms=LONG_MS, address=HOME)
+    await store.names.release("ada", "magi", "s1", grace_ms=LONG_MS)
     claim = await store.names.claim("ada", session("s2", "u2", address="198.51.100.8"))
     assert claim == Claim(ClaimWord.FRESH, "u2")
 
 
 async def test_a_session_that_has_its_uid_never_gets_the_one_in_grace(store: Store) -> None:
     await store.names.claim("ada", session("s1", "u1"))
-    await store.names.release("ada", "magi", "s1", grace_ms=LONG_MS, address=HOME)
+    await store.names.release("ada", "magi", "s1", grace_ms=LONG_MS)
     assert await store.names.claim("ada", session("s2", "u2"), keep_uid=True) == Claim(ClaimWord.FRESH, "u2")
 
 
 async def test_the_grace_runs_out(store: Store, pass_time) -> None:
     await store.names.claim("ada", session("s1", "u1"))
-    await store.names.release("ada", "magi", "s1", grace_ms=50, address=HOME)
+    await store.names.release("ada", "magi", "s1", grace_ms=50)
     await pass_time(60)
     assert await store.names.claim("ada", session("s2", "u2")) == Claim(ClaimWord.FRESH, "u2")
 
 
 async def test_a_name_taken_out_of_grace_does_not_run_out(store: Store, pass_time) -> None:
     await store.names.claim("ada", session("s1", "u1"))
-    await store.names.release("ada", "magi", "s1", grace_ms=200, address=HOME)
+    await store.names.release("ada", "magi", "s1", grace_ms=200)
     await store.names.claim("ada", session("s2", "u2"))
     await pass_time(250)
     assert (await store.names.claim("ada", session("s3", "u3"))).word is ClaimWord.TAKEN
@@ -87,24 +87,24 @@ async def test_a_name_taken_out_of_grace_does_not_run_out(store: Store, pass_tim
 
 async def test_without_grace_a_name_is_forgotten_at_once(store: Store) -> None:
     await store.names.claim("ada", session("s1", "u1"))
-    await store.names.release("ada", "magi", "s1", grace_ms=0, address=HOME)
+    await store.names.release("ada", "magi", "s1", grace_ms=0)
     assert await store.names.claim("ada", session("s2", "u2")) == Claim(ClaimWord.FRESH, "u2")
 
 
 async def test_only_the_holder_can_let_go(store: Store) -> None:
-    assert not await store.names.release("ada", "magi", "s1", grace_ms=0, address=HOME)
+    assert not await store.names.release("ada", "magi", "s1", grace_ms=0)
     await store.names.claim("ada", session("s1", "u1"))
-    assert not await store.names.release("ada", "magi", "s2", grace_ms=0, address=HOME)
-    assert not await store.names.release("ada", "magi", "", grace_ms=0, address=HOME)
+    assert not await store.names.release("ada", "magi", "s2", grace_ms=0)
+    assert not await store.names.release("ada", "magi", "", grace_ms=0)
     assert await store.names.find("ada", "magi") == "u1"
 
 
 async def test_a_late_release_does_not_touch_the_next_holder(stores: tuple[Store, Store]) -> None:
     await stores[0].names.claim("ada", session("s1", "u1"))
-    assert await stores[0].names.release("ada", "magi", "s1", grace_ms=LONG_MS, address=HOME)
-    assert not await stores[0].names.release("ada", "magi", "s1", grace_ms=LONG_MS, address=HOME)
+    assert await stores[0].names.release("ada", "magi", "s1", grace_ms=LONG_MS)
+    assert not await stores[0].names.release("ada", "magi", "s1", grace_ms=LONG_MS)
     await stores[1].names.claim("ada", session("s2", "u2"))
-    assert not await stores[0].names.release("ada", "magi", "s1", grace_ms=0, address=HOME)
+    assert not await stores[0].names.release("ada", "magi", "s1", grace_ms=0)
     assert await stores[0].names.find("ada", "magi") == "u1"
 
 
@@ -112,7 +112,7 @@ async def test_a_dead_holder_can_be_evicted(store: Store) -> None:
     await store.names.claim("ada", session("s1", "u1"))
     assert (await store.names.claim("ada", session("s2", "u2"), evict="s0")).word is ClaimWord.TAKEN
     assert await store.names.claim("ada", session("s2", "u2"), evict="s1") == Claim(ClaimWord.FRESH, "u2")
-    assert not await store.names.release("ada", "magi", "s1", grace_ms=0, address=HOME)
+    assert not await store.names.release("ada", "magi", "s1", grace_ms=0)
 
 
 async def test_an_evict_that_comes_late_does_not_touch_the_next_holder(store: Store) -> None:

@@ -129,6 +129,8 @@ async def test_a_session_that_was_never_there_closes_nothing(store: Store) -> No
     assert await store.users.close("ada", "s2", grace_ms=LONG_MS) == ()
     assert (await store.users.standing("ada")).sessions_count == 1
     assert len((await store.links.table("ada"))[1]) == 1
+    await store.users.close("ada", "s1", grace_ms=LONG_MS)
+    assert await store.users.close("ada", "s2", grace_ms=LONG_MS) == ()
 
 
 async def test_a_quick_reconnect_brings_the_links_back_in_their_order_and_as_made_now(store: Store) -> None:

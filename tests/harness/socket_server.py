@@ -6,7 +6,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import uvloop
 from uvicorn import Config, Server
@@ -95,7 +95,7 @@ class SocketServer:
         self._thread = threading.Thread(target=self._run, args=(LOOPS[loop],), daemon=True)
         self._up = threading.Event()
 
-    def __enter__(self) -> "SocketServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._up.wait(WAIT_SECONDS), "the server did not start"
         return self

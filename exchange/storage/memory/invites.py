@@ -17,11 +17,14 @@ class Invites:
     async def open(self, code: str, uid: Uid, *, life_ms: int, most: int) -> InviteWord:
         await self._memory.reach()
         now_ms = self._memory.now_ms()
-        if self._found(code) is not None:
-            return InviteWord.COLLISION
-        open_count = sum(invite.uid == uid and invite.expires_ms > now_ms for invite in self._memory.invites.values())
+        found = self._found(code)
+        if found is not None and found.uid == uid and now_ms < found.expires_ms:
+            return InviteWord.COLLISION if found.nonce else InviteWord.OPEN
+        open_count = sum(invite.uid == uid and now_ms < invite.expires_ms for invite in self._memory.invites.values())
         if open_count >= most:
             return InviteWord.FULL
+        if found is not None:
+            return InviteWord.COLLISION
         self._memory.invites[code] = Invite(uid, now_ms + life_ms)
         return InviteWord.OPEN
 

@@ -25,14 +25,14 @@ class Names:
         self._memory.names[presence.dialect, name] = Name(uid, presence.sid, presence.node, presence.address)
         return Claim(word, uid)
 
-    async def release(self, name: str, dialect: str, sid: str, *, grace_ms: int, address: str) -> bool:
+    async def release(self, name: str, dialect: str, sid: str, *, grace_ms: int) -> bool:
         await self._memory.reach()
         found = self._found(name, dialect)
         if found is None or found.holder != sid:
             return False
         if grace_ms > 0:
             ends_ms = self._memory.now_ms() + grace_ms
-            self._memory.names[dialect, name] = Name(found.uid, "", "", address, ends_ms)
+            self._memory.names[dialect, name] = Name(found.uid, "", "", found.address, ends_ms)
         else:
             del self._memory.names[dialect, name]
         return True

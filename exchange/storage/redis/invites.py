@@ -20,13 +20,13 @@ class Invites:
     async def open(self, code: str, uid: Uid, *, life_ms: int, most: int) -> InviteWord:
         listed = self._keyspace.hash("code", code)
         # The list first: a crash between the two leaves an entry that runs out, not an invitation that nobody counted.
-        word = await self._lane.ask_script(ENLIST_INVITE, (self._keyspace.invites(uid),), (listed, life_ms, most))
-        if word == b"open":
-            word = await self._lane.ask_script(
-                OPEN_INVITE, (self._keyspace.invite(code),), (uid, life_ms, life_ms + EXPIRED_MS)
-            )
-            if word != b"open":
-                await self._lane.ask("ZREM", self._keyspace.invites(uid), listed)
+        place = await self._lane.ask_script(ENLIST_INVITE, (self._keyspace.invites(uid),), (listed, life_ms, most))
+        if place == b"full":
+            return InviteWord.FULL
+        lives = life_ms, life_ms + EXPIRED_MS
+        word = await self._lane.ask_script(OPEN_INVITE, (self._keyspace.invite(code),), (uid, *lives))
+        if word == b"collision" and place == b"enlisted":
+            await self._lane.ask("ZREM", self._keyspace.invites(uid), listed)
         return InviteWord(word.decode())
 
     async def peek(self, code: str) -> tuple[InviteWord, Uid]:

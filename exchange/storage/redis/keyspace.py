@@ -11,7 +11,7 @@ key                                   type     holds                            
 ``{u}:user``                          hash     name, nick, and of the last close:              1 h after last session
                                                left_ms, left_sid, left_links
 ``{u}:meta``                          hash     gen, lrev                                       as ``{u}:user``
-``{u}:sessions``                      hash     sid -> session record                           24 h, renewed
+``{u}:sessions``                      hash     sid -> session record                           until ended or reaped
 ``{u}:links``                         hash     peer uid -> link record                         as ``{u}:user``
 ``{u}:ended``                         hash     peer uid -> link record and end of grace        grace
 ``{u}:done:<h(id)>``                  string   ``?`` + sid, or ``=`` + first reply             600 s
@@ -22,7 +22,7 @@ key                                   type     holds                            
                                                nonce, claim_ends_ms
 ``{nodes}:lease:<node>``              string   boot record                                     lease
 ``{nodes}:registry``                  hash     node -> node record and state                   until cleared
-``node:{<node>}:sessions``            hash     sid -> presence record                          24 h, renewed
+``node:{<node>}:sessions``            hash     sid -> presence record                          until ended or reaped
 ``node:{<node>}:tally``               hash     tally record                                    15 s
 ``node:{<node>}:probe``               channel  numbers                                         -
 ``{cluster}:job:<name>``              string   holder                                          the job's lease

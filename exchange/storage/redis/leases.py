@@ -18,7 +18,6 @@ from exchange.storage.redis.lane import Lane
 from exchange.storage.redis.records import pack_presence, unpack_presence
 from exchange.storage.redis.scripts import REAP_NODE, RENEW_NODE
 
-INDEX_SECONDS = 24 * 3600
 _PAGE_COUNT = 256
 _OK = b"ok"
 REAPED = b"reaped"
@@ -95,10 +94,7 @@ class Leases:
 
     async def note(self, presence: Presence) -> None:
         key = self._keyspace.node_sessions(presence.node)
-        await asyncio.gather(
-            self._lane.ask("HSET", key, presence.sid, pack_presence(presence)),
-            self._lane.ask("EXPIRE", key, INDEX_SECONDS),
-        )
+        await self._lane.ask("HSET", key, presence.sid, pack_presence(presence))
 
     async def unnote(self, node: str, sid: str) -> None:
         await self._lane.ask("HDEL", self._keyspace.node_sessions(node), sid)

@@ -24,11 +24,11 @@ class Names:
         )
         return Claim(ClaimWord(word.decode()), uid.decode(), holder.decode(), node.decode())
 
-    async def release(self, name: str, dialect: str, sid: str, *, grace_ms: int, address: str) -> bool:
+    async def release(self, name: str, dialect: str, sid: str, *, grace_ms: int) -> bool:
         word = await self._lane.ask_script(
             RELEASE_NAME,
             (self._keyspace.name(dialect, name),),
-            (sid, grace_ms, self._keyspace.hash("address", address)),
+            (sid, grace_ms),
         )
         return bool(word == b"released")
 

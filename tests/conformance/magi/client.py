@@ -60,6 +60,7 @@ class PlainClient:
         self.address = address
         self.extended = extended
         self.client_id = ""
+        self.frozen = False
         self.names: list[str] = []
         """Usernames that this client has asked for."""
 
@@ -67,7 +68,13 @@ class PlainClient:
     async def dial(cls, url: str, *, address: str, extended: bool = False, **options: Any) -> Self:
         """Open the socket and read nothing. ``address`` is the loopback address that the server sees."""
         socket = await connect(
-            url, proxy=None, compression=None, max_size=FRAME_BYTES_MOST, local_addr=(address, 0), **options
+            url,
+            proxy=None,
+            compression=None,
+            max_size=FRAME_BYTES_MOST,
+            max_queue=None,  # what a dialogue does not read must not hold up pings and the close
+            local_addr=(address, 0),
+            **options,
         )
         return cls(socket, address, extended=extended)
 
@@ -176,6 +183,8 @@ class PlainClient:
 
     async def close(self) -> None:
         """Close in order and wait for the end."""
+        if self.frozen:
+            return await self.vanish()
         async with asyncio.timeout(WAIT_SECONDS):
             await self.socket.close()
 
@@ -187,6 +196,7 @@ class PlainClient:
 
     def freeze(self) -> None:
         """Stop reading, so that pings stay unanswered: what a half-open connection looks like."""
+        self.frozen = True
         self.socket.transport.pause_reading()
 
 

@@ -31,6 +31,7 @@ STANDARD: Overrides = {"limits": {"asks_per_minute_count": 0}}
 """Defaults of the wire, but without the ask limit, which has dialogues of its own."""
 
 _runs = itertools.count(1)
+_exchanges = itertools.count(1)
 
 
 class Place:
@@ -88,9 +89,9 @@ class Place:
 
     async def leave(self) -> None:
         """Close what the dialogue left open and wait until all its names are free."""
-        names = {name for client in self.clients for name in client.names if 0 < len(name) <= 254 and name.isprintable()}
-        for client in self.clients:
-            client.socket.transport.resume_reading()
+        names = {
+            name for client in self.clients for name in client.names if 0 < len(name) <= 254 and name.isprintable()
+        }
         await asyncio.gather(*(client.close() for client in self.clients))
         probe = await self.client(address=self.address(200))
         for name in sorted(names):
@@ -112,41 +113,37 @@ def _bound() -> tuple[socket.socket, socket.socket]:
 
 
 @contextlib.asynccontextmanager
-async def in_process(kind: str, overrides: Overrides, valkey: Valkey | None = None) -> AsyncIterator[Place]:
-    """Run an exchange in this process, with two nodes (kind ``one``: with one)."""
+async def in_process(kind: str, overrides: Overrides, valkey: Valkey | None = None) -> AsyncIterator[list[int]]:
+    """Run an exchange in this process, with two nodes (kind ``one``: with one); give their ports."""
     settings = Settings().changed(**{**STANDARD, **overrides})
     memory = Memory()
+    prefix = f"t{next(_exchanges)}"
+    nodes: list[Node] = []
+    ports = []
     async with contextlib.AsyncExitStack() as stack:
-        ports = []
         for _ in range(1 if kind == "one" else 2):
             if valkey is None:
                 store = memory_store(memory)
             else:
-                opened = await open_store(valkey.url)
+                opened = await open_store(valkey.url, prefix=prefix)
                 stack.push_async_callback(opened.close)
                 store = opened.ports
             sockets = [stack.enter_context(bound) for bound in (*_bound(), *_bound())]
-            node = Node(settings, store, sock=sockets[0], ops_sock=sockets[2])
-            await node.start()
-            stack.push_async_callback(node.stop)
+            nodes.append(Node(settings, store, sock=sockets[0], ops_sock=sockets[2]))
             ports.append(port_of(sockets[0]))
-        place = Place(kind, ports)
+        await asyncio.gather(*(node.start() for node in nodes))
         try:
-            yield place
+            yield ports
         finally:
-            await asyncio.gather(*(client.close() for client in place.clients), return_exceptions=True)
+            await asyncio.gather(*(node.stop() for node in nodes))
 
 
 @contextlib.contextmanager
-def processes() -> Iterator[list[int]]:
+def processes(valkey: Valkey) -> Iterator[list[int]]:
     """Run two node processes on one real server; give their ports."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="magi-")))
-        valkey = Valkey(directory)
-        stack.callback(valkey.stop)
-        valkey.start()
-        ports = [_start(stack, directory, valkey.url, index) for index in range(2)]
-        yield ports
+        yield [_start(stack, directory, valkey.url, index) for index in range(2)]
 
 
 def _start(stack: contextlib.ExitStack, directory: Path, url: str, index: int) -> int:
@@ -154,7 +151,9 @@ def _start(stack: contextlib.ExitStack, directory: Path, url: str, index: int) -
     port, ops_port = port_of(sock), port_of(ops)
     for held in (sock, placeholder, ops, ops_placeholder):
         held.close()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EXCHANGE_", "PORT", "LOG_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("EXCHANGE_", "PORT", "LOG_"))
+    }
     environment["EXCHANGE_LIMITS__ASKS_PER_MINUTE_COUNT"] = "0"
     environment["EXCHANGE_REDIS__URL"] = url
     environment["EXCHANGE_LISTEN__PORT"] = str(port)

@@ -31,7 +31,9 @@ def read_requirements() -> list[Requirement]:
     entries = tomllib.loads(Path(__file__).with_name("requirements.toml").read_text(encoding="utf-8"))["requirement"]
     return [
         Requirement(
-            entry["id"], entry["text"], tuple(PLACES if entry.get("places") == "all" else entry.get("places", ())),
+            entry["id"],
+            entry["text"],
+            tuple(PLACES if entry.get("places") == "all" else entry.get("places", ())),
             tuple(entry.get("proofs", ())),
         )
         for entry in entries

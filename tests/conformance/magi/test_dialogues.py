@@ -32,6 +32,7 @@ CASES = [
 ]
 
 
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize(("kind", "dialogue"), CASES)
 async def test_dialogue(kind, dialogue, open_place):
     async with open_place(kind, dialogue.settings) as place:

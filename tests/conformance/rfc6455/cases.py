@@ -231,7 +231,9 @@ def packets() -> Iterator[Case]:
     yield Case("close_byte_by_byte", in_bytes(frame(CLOSE, close_payload(1000, b"bye"))), end=1000)
     yield Case("bad_header_byte_by_byte", in_bytes(frame(0x3)), end=1002)
     big = frame(TEXT, b"z" * 65536)
-    yield Case("large_text_in_pieces", tuple(big[i : i + 1000] for i in range(0, len(big), 1000)), (echo(b"z" * 65536),))
+    yield Case(
+        "large_text_in_pieces", tuple(big[i : i + 1000] for i in range(0, len(big), 1000)), (echo(b"z" * 65536),)
+    )
     two = frame(TEXT, b"one") + frame(TEXT, b"two")
     yield Case("packet_ends_inside_the_second_frame", (two[:12], two[12:]), (echo(b"one"), echo(b"two")))
 

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from exchange.refusal import REFUSED_STATUS
 from tests.harness.waiting import WAIT_SECONDS, eventually
 
 ROOT = Path(__file__).parents[3]
@@ -51,10 +53,12 @@ class ExchangeProcess:
 
         def facts():
             assert self.process.poll() is None, self.err.read_text()
-            lines = [line for line in self.out.read_text().splitlines() if '"exchange.started"' in line]
-            return json.loads(lines[0]) if lines else None
+            lines = [line for line in self.out.read_text().splitlines() if "exchange.started" in line]
+            return json.loads(lines[0])["context"] if lines else None
 
-        return await eventually(facts)
+        told = await eventually(facts)
+        ports = [urlsplit(url).port for url in told["metrics"].split()]
+        return {**told, "port": urlsplit(told["page"]).port, "metrics": told["metrics"].split(), "ops_ports": ports}
 
     async def status(self) -> int:
         """Wait for the end and return the exit status."""
@@ -71,13 +75,18 @@ class ExchangeProcess:
         return pid_of(self.data_dir / "valkey" / "valkey.sock")
 
     def clean_up(self) -> None:
-        """End whatever is left: the process, its children by their end of the lifeline, its Valkey."""
-        if self.process.poll() is None:
-            self.process.kill()
+        """End whatever is left: the process, its children, its Valkey. Only after a failure there is anything."""
+        left = [] if self.process.poll() is not None else children(self.pid)
+        self.process.kill()
         self.process.wait()
-        pid = pid_of(self.data_dir / "valkey" / "valkey.sock")
-        if pid:
-            os.kill(pid, signal.SIGKILL)
+        for pid in (*left, pid_of(self.data_dir / "valkey" / "valkey.sock")):
+            if pid and alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    """Return the child processes of a process that runs."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def pid_of(path: Path) -> int:
@@ -107,3 +116,11 @@ async def ask(port: int) -> dict[str, object]:
     finally:
         writer.close()
         await writer.wait_closed()
+
+
+async def assert_refused(served: ExchangeProcess, text: str) -> None:
+    """Check that the start ended with one sentence on standard error that holds ``text``."""
+    assert await served.status() == REFUSED_STATUS
+    lines = [line for line in served.err.read_text().splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, lines
+    assert text in lines[0]

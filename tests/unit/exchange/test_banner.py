@@ -45,13 +45,13 @@ def test_a_banner_in_json_is_one_object_on_one_line():
     out = io.StringIO()
     Console("json", out=out).started(FACTS)
     (line,) = out.getvalue().splitlines()
-    assert json.loads(line)["websocket"] == "ws://127.0.0.1:8082/"
+    assert json.loads(line)["context"]["websocket"] == "ws://127.0.0.1:8082/"
 
 
 def test_progress_in_json_is_one_object_a_line():
     err = io.StringIO()
     Console("json", err=err).say('a "quoted" word')
-    assert json.loads(err.getvalue())["text"] == 'a "quoted" word'
+    assert json.loads(err.getvalue())["context"]["text"] == 'a "quoted" word'
 
 
 @pytest.mark.parametrize("kind", ["text", "json"])

@@ -182,6 +182,11 @@ def test_an_email_address_is_masked_at_every_depth_of_a_long_text(local: str, de
     assert "secret" not in scrubbed(text)
 
 
+def test_half_a_word_at_the_end_of_what_is_looked_at_is_not_shown() -> None:
+    text = "a" * 985 + "@b.cd johnsecret@example.com"
+    assert scrubbed(text) == "a***@b.cd …"
+
+
 def test_plain_text_is_cut_with_a_mark() -> None:
     assert plain("é" * 201) == "é" * 199 + "…"
     assert len(plain("\n" * 150)) == MOST

@@ -1,13 +1,16 @@
 #!lua flags=
 -- KEYS: invite
 -- ARGV: uid life_ms record_ms
--- Opens an invitation if its code is free. The record outlives it, so that expired can be told from unknown (DEL-44).
+-- Opens an invitation if its code is free, or is open for this user and so a repeat. The record outlives it (DEL-44).
 local uid, life_ms, record_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  return 'collision'
-end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local inviter, expires_ms, nonce = unpack(redis.call('HMGET', KEYS[1], 'uid', 'expires_ms', 'nonce'))
+if inviter == uid and tonumber(expires_ms) > now_ms and not nonce then
+  return 'open'
+elseif inviter then
+  return 'collision'
+end
 redis.call('HSET', KEYS[1], 'uid', uid, 'expires_ms', now_ms + life_ms)
 redis.call('PEXPIRE', KEYS[1], record_ms)
 return 'open'

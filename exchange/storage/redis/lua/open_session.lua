@@ -5,7 +5,7 @@
 -- A repeat from the same node changes nothing and gets the same answer; after a fence the node is another one.
 local user, meta, sessions, links, ended = unpack(KEYS)
 local sid, node, dialect, name, nick = unpack(ARGV)
-local VERSION, SESSION_SECONDS = 1, 86400
+local VERSION = 1
 
 local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2]
@@ -15,7 +15,6 @@ local rev = tonumber(redis.call('HGET', meta, 'lrev') or 0)
 local record = redis.call('HGET', sessions, sid)
 local session = record and cmsgpack.unpack(record)
 if session and session[1] == VERSION and session[3] == node then
-  redis.call('EXPIRE', sessions, SESSION_SECONDS)
   return {session[2], rev, redis.call('HGETALL', links), session[5], session[6]}
 end
 
@@ -55,7 +54,6 @@ redis.call('HSET', user, 'name', name, 'nick', nick)
 redis.call('HDEL', user, 'left_ms')
 redis.call('HSET', meta, 'gen', string.format('%.0f', generation), 'lrev', rev)
 redis.call('HSET', sessions, sid, cmsgpack.pack({VERSION, generation, node, dialect, restored, waiting}))
-redis.call('EXPIRE', sessions, SESSION_SECONDS)
 redis.call('PERSIST', user)
 redis.call('PERSIST', meta)
 redis.call('PERSIST', links)

@@ -63,7 +63,9 @@ async def a_reply_echoes_the_id_of_its_request(place: Place):
     await ada.expect("friend_connected")
     await ada.call({"type": "ask", "content": 1, "id": "3"}, "question_sent", id="3")
     await ada.call({"type": "answer", "content": 1, "id": "4"}, "answer_sent", id="4")
-    frame = await ada.refused({"type": "ask", "content": 1, "to": "x", "id": "5"}, "User 'x' not found or not connected")
+    frame = await ada.refused(
+        {"type": "ask", "content": 1, "to": "x", "id": "5"}, "User 'x' not found or not connected"
+    )
     assert frame["id"] == "5"
     await bob.expect("question")
     await bob.expect("answer")
@@ -87,7 +89,9 @@ async def a_repeat_has_no_second_effect_and_gets_the_first_reply_again(place: Pl
     await ada.expect("friend_connected")
     for _ in range(3):
         await ada.call({"type": "ask", "content": "once", "id": "q"}, "question_sent", id="q", to="bob")
-        frame = await ada.refused({"type": "ask", "content": 1, "to": "x", "id": "e"}, "User 'x' not found or not connected")
+        frame = await ada.refused(
+            {"type": "ask", "content": 1, "to": "x", "id": "e"}, "User 'x' not found or not connected"
+        )
         assert frame["id"] == "e"
     await bob.expect("question", content="once")
     await bob.nothing_more()
@@ -172,7 +176,9 @@ async def an_extended_client_gets_an_id_even_if_the_sender_gave_none(place: Plac
 async def a_plain_friend_of_an_extended_client_sees_nothing_new(place: Place):
     ada, bob = await extended(place, "ada", 0), await place.person("bob", node=1)
     await befriend(bob, ada)
-    await ada.call({"type": "ask", "content": 1, "id": "q", "trace": ["t"], "expires": 9_999_999_999_999}, "question_sent", id="q")
+    await ada.call(
+        {"type": "ask", "content": 1, "id": "q", "trace": ["t"], "expires": 9_999_999_999_999}, "question_sent", id="q"
+    )
     await bob.expect("question", content=1)
     await ada.call({"type": "answer", "content": 2, "id": "a", "replyTo": "q"}, "answer_sent", id="a")
     await bob.expect("answer", content=2)

@@ -34,7 +34,13 @@ async def stats(place: Place, node: int = 0) -> Any:
 
 @covers("MAGI-34.a")
 async def every_response_lets_other_origins_read_it(place: Place):
-    for method, path in (("GET", "/api/stats"), ("GET", "/health"), ("GET", "/nowhere"), ("POST", "/x"), ("OPTIONS", "/y")):
+    for method, path in (
+        ("GET", "/api/stats"),
+        ("GET", "/health"),
+        ("GET", "/nowhere"),
+        ("POST", "/x"),
+        ("OPTIONS", "/y"),
+    ):
         response = await place.request(method, path)
         for name, value in CORS.items():
             assert response.headers[name] == value, (method, path)
@@ -134,7 +140,9 @@ async def every_value_that_parses_is_counted_and_nothing_else(place: Place):
     await client.identify("ada")
     if place.kind == "processes":
         # Others may still be counted there.
-        await eventually(lambda: _grown(place, {"totalMessages": before, "totalConnections": 0}, connections=0, messages=5))
+        await eventually(
+            lambda: _grown(place, {"totalMessages": before, "totalConnections": 0}, connections=0, messages=5)
+        )
     else:
         await eventually(lambda: _counts(place, before + 5))
 

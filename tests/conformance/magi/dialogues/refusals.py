@@ -11,7 +11,19 @@ MALFORMED = "Invalid message format"
 @covers("SECTION-5.a")
 async def text_that_is_not_json_and_null_are_malformed(place: Place):
     client = await place.client()
-    texts = ["", " ", "hello", "{", '{"type":"ask"', '{"type":"ask"}}', "{'type':'ask'}", "NaN", "undefined", "null", " null "]
+    texts = [
+        "",
+        " ",
+        "hello",
+        "{",
+        '{"type":"ask"',
+        '{"type":"ask"}}',
+        "{'type':'ask'}",
+        "NaN",
+        "undefined",
+        "null",
+        " null ",
+    ]
     for text in texts:
         await client.refused(text, MALFORMED)
     await client.nothing_more()

@@ -82,7 +82,9 @@ async def replies_keep_the_order_of_slow_and_fast_requests(place: Place):
 async def nobody_gets_an_error_it_did_not_ask_for(place: Place):
     ada, bob = await place.friends()
     eve = await place.person("eve", node=1)
-    await eve.refused({"type": "ask", "content": 1, "to": "ada"}, "No active connection with Ada. Create an invite first.")
+    await eve.refused(
+        {"type": "ask", "content": 1, "to": "ada"}, "No active connection with Ada. Create an invite first."
+    )
     await bob.vanish()
     await ada.expect("friend_disconnected")
     await ada.nothing_more()
@@ -107,7 +109,9 @@ async def the_target_is_served_before_the_sender_hears_of_it(place: Place):
 async def an_inviter_hears_of_a_friend_before_it_hears_from_it(place: Place):
     ada, bob = await place.person("ada", node=0), await place.person("bob", node=1)
     code = await ada.invite()
-    await bob.send_all({"type": "connect", "code": code}, {"type": "ask", "content": 1}, {"type": "answer", "content": 2})
+    await bob.send_all(
+        {"type": "connect", "code": code}, {"type": "ask", "content": 1}, {"type": "answer", "content": 2}
+    )
     await ada.expect("friend_connected", friend=friend("bob"))
     await ada.expect("question", content=1)
     await ada.expect("answer", content=2)
@@ -163,7 +167,14 @@ async def frames_of_several_senders_each_keep_their_order(place: Place):
 @covers("MAGI-16.a", "MAGI-16.b")
 async def unknown_keys_are_ignored_and_the_sender_is_filled_in_by_the_server(place: Place):
     ada, bob = await place.friends()
-    forged = {"from": "eve", "fromNickname": "Eve", "timestamp": 5, "clientId": "x", "username": "eve", "code": "ABC123"}
+    forged = {
+        "from": "eve",
+        "fromNickname": "Eve",
+        "timestamp": 5,
+        "clientId": "x",
+        "username": "eve",
+        "code": "ABC123",
+    }
     await ada.send({"type": "ask", "content": "hi", **forged})
     ada.names.remove("eve")
     await bob.expect("question", content="hi", from_="ada", fromNickname="Ada")

@@ -47,10 +47,10 @@ async def a_live_stranger_of_exactly_this_name_comes_before_likeness(place: Plac
     ada, _bob, _cy = await circle(place)
     stranger = await place.person("Bobby", "Robert", 1)
     for type_, hint in (("ask", ". Create an invite first."), ("answer", "")):
-        await ada.refused(
-            {"type": type_, "content": 1, "to": "Bobby"}, f"No active connection with Robert{hint}"
-        )
-    await ada.refused({"type": "ask", "content": 1, "to": "ada"}, "No active connection with Ada. Create an invite first.")
+        await ada.refused({"type": type_, "content": 1, "to": "Bobby"}, f"No active connection with Robert{hint}")
+    await ada.refused(
+        {"type": "ask", "content": 1, "to": "ada"}, "No active connection with Ada. Create an invite first."
+    )
     await stranger.nothing_more()
 
 

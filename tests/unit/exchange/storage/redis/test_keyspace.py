@@ -126,7 +126,7 @@ async def use(store) -> None:
     await store.users.rename(ada, NAME, "nick")
     await store.users.standing(ada)
     await store.users.close(ada, presence.sid, grace_ms=60_000)
-    await store.names.release(NAME, "magi", presence.sid, grace_ms=60_000, address=ADDRESS)
+    await store.names.release(NAME, "magi", presence.sid, grace_ms=60_000)
 
 
 async def test_a_tap_sees_only_keys_and_channels_of_the_map(tapped: tuple[set[str], str]) -> None:

@@ -105,14 +105,14 @@ def test_what_cleans_up_runs_on_a_full_server_and_what_takes_is_refused(client: 
     assert unlink_bob(client, keep_ms=60_000) == b"removed"
     assert run(client, SETTLE_INVITE, INVITE, "ada", "nonce", 0) == b"open"
     assert run(client, CLOSE_SESSION, ADA, "s1", 60_000) == []
-    assert run(client, RELEASE_NAME, NAME, "s1", 60_000, "address") == b"released"
+    assert run(client, RELEASE_NAME, NAME, "s1", 60_000) == b"released"
 
 
 def test_nothing_of_a_user_outlives_it(client: redis.Redis) -> None:
     open_ada(client)
     link_bob(client)
-    assert [client.ttl(key) for key in (KEYS.user("ada"), KEYS.meta("ada"), KEYS.links("ada"))] == [-1, -1, -1]
-    assert 0 < client.ttl(KEYS.sessions("ada")) <= 24 * HOUR
+    held = (KEYS.user("ada"), KEYS.meta("ada"), KEYS.links("ada"), KEYS.sessions("ada"))
+    assert [client.ttl(key) for key in held] == [-1, -1, -1, -1]
 
     run(client, CLOSE_SESSION, ADA, "s1", 60_000)
     assert 60 < client.ttl(KEYS.user("ada")) <= HOUR
@@ -145,6 +145,14 @@ def test_a_short_keep_does_not_shorten_a_long_one(client: redis.Redis) -> None:
     link_bob(client)
     run(client, CLOSE_SESSION, ADA, "s1", 1000)
     assert client.pttl(KEYS.ended("ada")) > 1000
+
+
+def test_a_list_of_invitations_drops_expired_entries_and_lists_a_code_anew(client: redis.Redis) -> None:
+    listed = KEYS.invites("ada")
+    client.zadd(listed, {"old": 1, "again": 1})
+    assert run(client, ENLIST_INVITE, [listed], "again", 60_000, 1) == b"enlisted"
+    assert client.zrange(listed, 0, -1) == [b"again"]
+    assert run(client, ENLIST_INVITE, [listed], "again", 60_000, 1) == b"listed"
 
 
 def test_what_invitations_leave_runs_out(client: redis.Redis) -> None:

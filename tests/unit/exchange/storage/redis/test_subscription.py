@@ -46,7 +46,9 @@ async def rig():
 async def test_messages_are_heard_in_order_between_confirmations(rig):
     rig.subscription.subscribe(b"a", rig.replies.append)
     rig.subscription.subscribe(b"b", rig.replies.append)
-    rig.say(confirmation(b"subscribe", b"a"), message(b"a", b"1"), confirmation(b"subscribe", b"b"), message(b"a", b"2"))
+    rig.say(
+        confirmation(b"subscribe", b"a"), message(b"a", b"1"), confirmation(b"subscribe", b"b"), message(b"a", b"2")
+    )
     assert rig.heard == [(b"a", b"1"), (b"a", b"2")]
     assert rig.replies == [[b"subscribe", b"a", 1], [b"subscribe", b"b", 1]]
     assert rig.counters.messages == 2
