@@ -139,6 +139,16 @@ def settings(
     typer.echo(reference.markdown() if markdown else reference.text(_load({}, config)), nl=False)
 
 
+@program.command()
+def metrics(
+    *, markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference page instead.")] = False
+) -> None:
+    """Print every metric with its type and its meaning."""
+    from exchange import reference
+
+    typer.echo(reference.markdown() if markdown else reference.text(), nl=False)
+
+
 def _load(options: Mapping[str, Mapping[str, object]], config: Path | None) -> "Settings":
     from exchange.refusal import REFUSED_STATUS, StartRefused
     from exchange.settings import load

@@ -47,6 +47,8 @@ log = structlog.get_logger()
 
 BEAT_SECONDS = 0.1
 BEATS_PER_REPORT = 10
+REPORTS_PER_READING = 5
+"""Everybody's numbers are read less often than told: who asks for them gets them read at once anyway."""
 LIVE_SECONDS = 10.0
 FLUSH_SECONDS = 2.0  # for pending replies at the end (MAGI-54)
 FAREWELL_SECONDS = 10.0
@@ -75,7 +77,7 @@ class Node:
         self.journal = logs.Journal(settings.log.forwarded_per_second_count)
         counts = self.metrics.hot[dialect.name]
         self.witness = NodeWitness(dialect, counts, self.metrics, self.journal)
-        self.roster = Roster(store.clock, counts, self.witness.closed)
+        self.roster = Roster(store.clock, counts, self.witness.closed, lambda: self.hub.changes_count)
         self.hub = LocalHub(store, self.roster.teller, counts)
         self.lease = self._lease()
         self.hub.tenure = self.lease
@@ -176,6 +178,7 @@ class Node:
         self.store.wakes.attend(self.hub)
         await self.lease.start()
         await self.census.report()
+        await self.census.read()
         self._beat_task = asyncio.get_running_loop().create_task(self._beat())
         await self.ops_server.start()
         await self.server.start()
@@ -220,11 +223,14 @@ class Node:
             if beats % BEATS_PER_REPORT == 0:
                 self.readiness.beat(now)
                 if self._report_task is None or self._report_task.done():
-                    self._report_task = asyncio.get_running_loop().create_task(self._report())
+                    read = beats % (BEATS_PER_REPORT * REPORTS_PER_READING) == 0
+                    self._report_task = asyncio.get_running_loop().create_task(self._report(read=read))
 
-    async def _report(self) -> None:
+    async def _report(self, *, read: bool) -> None:
         try:
             await self.census.report()
+            if read:
+                await self.census.read()
         except StorageUnavailable as error:
             log.warning("census.unreported", reason=str(error))
 

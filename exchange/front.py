@@ -206,6 +206,9 @@ class Hub(Protocol):
     def tell(self, user: LocalUser, event: Event) -> None:
         """Tell a user who is seated here."""
 
+    def changed(self) -> None:
+        """Take note that a user is called something else."""
+
 
 class Tenure(Protocol):
     """This node's right to act for its sessions: its lease (DEL-27)."""

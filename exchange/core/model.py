@@ -61,7 +61,7 @@ class Standing:
 
     def joinable(self, now_ms: int, grace_ms: int) -> bool:
         """Tell whether an invitation of this user can be redeemed now (MAGI-28)."""
-        return self.sessions_count > 0 or (self.left_ms > 0 and now_ms - self.left_ms <= grace_ms)
+        return self.sessions_count > 0 or (self.left_ms > 0 and now_ms - self.left_ms < grace_ms)
 
 
 @dataclass(frozen=True, slots=True)

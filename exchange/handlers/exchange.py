@@ -71,6 +71,7 @@ class Exchange:
         self.witness = witness
         self.policy = policy
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._mint_prefix = new_id()[:10]
         self._mint_count = itertools.count()
@@ -162,6 +163,16 @@ class Exchange:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def later(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run something beside the connections after a while, unless this node ends before."""
+
+        def start() -> None:
+            self._timers.discard(timer)
+            self.spawn(work())
+
+        timer = asyncio.get_running_loop().call_later(seconds, start)
+        self._timers.add(timer)
+
     async def insist(self, step: Callable[[], Awaitable[object]], step_name: str) -> None:
         """Repeat a step until the store took it. The step must be safe to repeat."""
         pauses = itertools.chain(INSIST_SECONDS, itertools.repeat(INSIST_SECONDS[-1]))
@@ -179,7 +190,12 @@ class Exchange:
         await asyncio.shield(self.spawn(self.insist(step, step_name)))
 
     async def settled(self, seconds: float) -> int:
-        """Wait until nothing runs beside the connections any more; return how much still does after ``seconds``."""
+        """Start nothing more, and wait until nothing runs beside the connections.
+
+        Returns how much still does after ``seconds``.
+        """
+        for timer in self._timers:
+            timer.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)
         return len(self._tasks)

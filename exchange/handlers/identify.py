@@ -152,6 +152,7 @@ async def _move(exchange: "Exchange", session: Session, user: LocalUser, name: s
 async def _spread(exchange: "Exchange", user: LocalUser, nick: str) -> None:
     """Let friends, and who looks the user up, see what it is called now."""
     user.nick = nick
+    exchange.hub.changed()
 
     async def tell_store() -> None:
         await exchange.store.users.rename(user.uid, user.name, nick)

@@ -13,7 +13,6 @@ import structlog
 from exchange.core import throttle
 from exchange.core.commands import Redeem, Redeemed
 from exchange.core.errors import (
-    ExchangeError,
     InviteExpired,
     InviteUnknown,
     NotConnected,
@@ -153,7 +152,8 @@ async def _join(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: S
             here = await _reach(exchange, inviter, mine)
             link = (await links.put(user.uid, replace(link, waiting=not here))).link
         if not here:
-            exchange.spawn(_lapse(exchange, user.uid, link))
+            lapses_seconds = exchange.policy.grace_ms / 1000 + LAPSE_MARGIN_SECONDS
+            exchange.later(lapses_seconds, lambda: _lapse(exchange, user.uid, link))
     except BaseException:
         undo = links.end
         exchange.spawn(exchange.insist(lambda: undo(user.uid, inviter, link.connection), "link.undo"))
@@ -182,7 +182,6 @@ async def _announce(exchange: "Exchange", user: LocalUser, link: Link) -> None:
 
 async def _lapse(exchange: "Exchange", uid: Uid, link: Link) -> None:
     """End a friendship whose inviter did not come back within the grace (MAGI-28)."""
-    await asyncio.sleep(exchange.policy.grace_ms / 1000 + LAPSE_MARGIN_SECONDS)
 
     async def end_unless_here() -> None:
         # What was set aside has run out by now: whoever is not in the table will not come into it any more.
@@ -190,7 +189,4 @@ async def _lapse(exchange: "Exchange", uid: Uid, link: Link) -> None:
         if not any(back.peer == uid and back.connection == link.connection for back in theirs):
             await exchange.store.links.end(uid, link.peer, link.connection)
 
-    try:
-        await exchange.insist(end_unless_here, "link.lapse")
-    except ExchangeError as error:
-        log.warning("link.unfinished", reason=str(error))
+    await exchange.insist(end_unless_here, "link.lapse")

@@ -12,7 +12,7 @@ TALLY_TTL_MS = 15_000
 
 
 class Census:
-    """The numbers of the cluster. ``latest`` is as of the last time anybody asked: a second or two old at most."""
+    """The numbers of the cluster. ``latest`` is as of the last reading: a few seconds old at most."""
 
     def __init__(self, tallies: Tallies, roster: Roster, info: Callable[[], NodeInfo]) -> None:
         self._tallies = tallies
@@ -22,7 +22,7 @@ class Census:
         self.latest = ClusterTally((), Counts())
 
     async def report(self) -> None:
-        """Publish this node's numbers and read everybody's; called about once a second.
+        """Publish this node's numbers; called about once a second.
 
         Raises:
             StorageUnavailable: The store cannot be asked.
@@ -37,7 +37,6 @@ class Census:
                     self._roster.reported(counted)
                 raise
             self._roster.reported(counted)
-            await self.read()
 
     async def read(self) -> ClusterTally:
         """Return everybody's numbers, this node's as of now.

@@ -36,7 +36,8 @@ class Bounds:
 
 BOUNDS = Bounds()
 
-_OVERSIZED = b""
+_OVERSIZED = b"oversized"
+"""Stands in the queue for a message that was dropped for its size; known by identity, so no message can be it."""
 
 
 class Connection:

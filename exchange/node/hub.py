@@ -59,6 +59,8 @@ class LocalHub:
         self._now_ms = store.clock.now_ms
         self.gaps_count = 0
         self.missed_count = 0
+        self.changes_count = 0
+        """Grows whenever somebody comes or goes or a table changes; whoever saw this number has seen it all."""
         self.tenure: Tenure
         """Set by the composition root: hub and lease need each other."""
 
@@ -72,12 +74,14 @@ class LocalHub:
 
     def seat(self, user: LocalUser, session: Session) -> None:
         user.held += 1
+        self.changes_count += 1
         self._seats[user.uid] = Seat(user, session, self._find_teller(session))
 
     def unseat(self, user: LocalUser) -> None:
         seat = self._seats.get(user.uid)
         if seat is not None and seat.user is user:
             del self._seats[user.uid]
+            self.changes_count += 1
         for wake in user.backlog:
             if type(wake) is Envelope:
                 self._refuse(wake, "live_gone")
@@ -92,6 +96,7 @@ class LocalHub:
 
     def release(self, user: LocalUser) -> None:
         user.held -= 1
+        self.changes_count += 1
         seat = self._seats.get(user.uid)
         while not user.held and user.backlog and seat is not None:
             wake = user.backlog.popleft()
@@ -103,12 +108,16 @@ class LocalHub:
         fresh = LinkTable(links, rev)
         came, went = differences(user.links, fresh)
         user.links = fresh
+        self.changes_count += 1
         for link in went:
             if link.peer not in known:
                 self.tell(user, FriendWent(link.name, link.nick))
         for link in came:
             if link.peer not in known:
                 self.tell(user, FriendCame(link.connection, link.name, link.nick))
+
+    def changed(self) -> None:
+        self.changes_count += 1
 
     def tell(self, user: LocalUser, event: Event) -> None:
         seat = self._seats.get(user.uid)
@@ -215,6 +224,7 @@ class LocalHub:
     def _fits(self, seat: Seat, wake: Linked | Unlinked) -> bool:
         """Tell whether a change follows on the table at hand; if one between was missed, read the table again."""
         rev = seat.user.links.rev
+        self.changes_count += 1
         if wake.rev <= rev:
             return False
         if wake.prev == rev:

@@ -1,6 +1,7 @@
 """The connections of this node, and what is counted about them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,7 +30,7 @@ GLIMPSES_MOST = 1000
 class Roster:
     """Who is connected here. Numbers are plain additions; they are read once a second and at a scrape."""
 
-    def __init__(self, clock: Clock, counts: HotCounts, closed: Closed) -> None:
+    def __init__(self, clock: Clock, counts: HotCounts, closed: Closed, changes_count: Callable[[], int]) -> None:
         self.counts = counts
         self._clock = clock
         self._closed = closed
@@ -43,6 +44,9 @@ class Roster:
         self._rate_at = clock.steady()
         self._rate_count = 0
         self._last_rate = 0.0
+        self._changes_count = changes_count
+        self._seen_changes = -1
+        self._people = NodeTally()
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -100,17 +104,17 @@ class Roster:
     def tally(self) -> NodeTally:
         """Return this node's numbers as of now."""
         self._measure()
-        identified = [connection.session for connection in self if connection.session.user is not None]
-        ends = sum(1 for session in identified if session.user for link in session.user.links if not link.waiting)
-        newest = sorted(identified, key=lambda session: session.since_ms, reverse=True)[:GLIMPSES_MOST]
-        return NodeTally(
-            identified_count=len(identified),
+        changes = self._changes_count()
+        if changes != self._seen_changes:
+            # Among thousands of idle users this is work worth saving.
+            self._seen_changes = changes
+            self._people = self._look()
+        return replace(
+            self._people,
             connections_count=len(self._connections),
-            link_ends_count=ends,
             messages_per_second=self._rate(),
             last_message_ms=self._last_ms,
             last_message_characters=self._last_characters,
-            users=tuple(_glimpse(session) for session in newest),
         )
 
     def unreported(self) -> Counts:
@@ -121,6 +125,15 @@ class Roster:
         """Take note that these counts are in the store's totals now."""
         self._reported.connections += counted.connections
         self._reported.messages += counted.messages
+
+    def _look(self) -> NodeTally:
+        sessions = [connection.session for connection in self if connection.session.user is not None]
+        newest = sorted(sessions, key=lambda session: session.since_ms, reverse=True)[:GLIMPSES_MOST]
+        return NodeTally(
+            identified_count=len(sessions),
+            link_ends_count=sum(_links_count(session) for session in sessions),
+            users=tuple(_glimpse(session) for session in newest),
+        )
 
     def _measure(self) -> None:
         if self._last_message:
@@ -140,5 +153,9 @@ class Roster:
 def _glimpse(session: Session) -> UserGlimpse:
     user = session.user
     assert user is not None
-    linked = any(not link.waiting for link in user.links)
-    return UserGlimpse(short(session.client), initial(user.nick), session.since_ms, linked)
+    return UserGlimpse(short(session.client), initial(user.nick), session.since_ms, _links_count(session) > 0)
+
+
+def _links_count(session: Session) -> int:
+    user = session.user
+    return 0 if user is None else sum(1 for link in user.links if not link.waiting)

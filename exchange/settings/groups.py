@@ -218,8 +218,10 @@ class Settings(Group):
     def _agree(self) -> Self:
         if self.lease.renew_seconds * 2 > self.lease.ttl_seconds:
             raise ValueError("EXCHANGE_LEASE__TTL_SECONDS should be at least twice EXCHANGE_LEASE__RENEW_SECONDS")
-        if 0 < self.session.silence_seconds <= self.session.ping_seconds:
-            raise ValueError("EXCHANGE_SESSION__SILENCE_SECONDS should be longer than EXCHANGE_SESSION__PING_SECONDS")
+        if 0 < self.session.silence_seconds < self.session.ping_seconds + 1:
+            raise ValueError(
+                "EXCHANGE_SESSION__SILENCE_SECONDS should be longer than EXCHANGE_SESSION__PING_SECONDS by a second or more"
+            )
         if self.live.reply_deadline_ms < self.live.deadline_ms:
             raise ValueError("EXCHANGE_LIVE__REPLY_DEADLINE_MS should not be less than EXCHANGE_LIVE__DEADLINE_MS")
         if self.ops.port and self.ops.port + self.nodes.count - 1 > 65535:

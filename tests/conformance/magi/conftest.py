@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.conformance.magi import places
-from tests.conformance.magi.places import Overrides, Place
+from tests.conformance.magi.places import Overrides, Place, in_process
+from tests.harness.cluster import Cluster, cluster
 from tests.harness.valkey import Valkey
 
 Opener = Callable[[str, Overrides], AbstractAsyncContextManager[Place]]
@@ -29,10 +29,10 @@ def shared_valkey() -> Iterator[Valkey]:
 
 
 @pytest.fixture(scope="session")
-def node_ports(shared_valkey: Valkey) -> Iterator[list[int]]:
+def box() -> Iterator[Cluster]:
     """Two node processes, started once for all dialogues."""
-    with places.processes(shared_valkey) as ports:
-        yield ports
+    with cluster(2, settings={"EXCHANGE_LIMITS__ASKS_PER_MINUTE_COUNT": "0"}) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -50,16 +50,16 @@ async def open_place(request: pytest.FixtureRequest) -> AsyncIterator[Opener]:
         async def ports_of(kind: str) -> list[int]:
             if kind not in shared:
                 if kind == "processes":
-                    shared[kind] = request.getfixturevalue("node_ports")
+                    shared[kind] = [node.port for node in request.getfixturevalue("box").nodes]
                 else:
-                    shared[kind] = await stack.enter_async_context(places.in_process(kind, {}, valkey(kind)))
+                    shared[kind] = (await stack.enter_async_context(in_process(kind, {}, valkey(kind)))).ports
             return shared[kind]
 
         @contextlib.asynccontextmanager
         async def opened(kind: str, overrides: Overrides) -> AsyncIterator[Place]:
             async with contextlib.AsyncExitStack() as own:
                 if overrides:
-                    ports = await own.enter_async_context(places.in_process(kind, overrides, valkey(kind)))
+                    ports = (await own.enter_async_context(in_process(kind, overrides, valkey(kind)))).ports
                 else:
                     ports = await ports_of(kind)
                 place = Place(kind, ports)

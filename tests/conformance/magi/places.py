@@ -1,16 +1,10 @@
-"""Where dialogues run: exchanges in this process over memory or a real server, and two real processes."""
+"""Where dialogues run: exchanges in this process over memory or a real server; two processes (``conftest.py``)."""
 
 import asyncio
 import contextlib
 import itertools
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -106,86 +100,36 @@ async def _claimed(client: PlainClient, username: str, nickname: str) -> bool:
     return bool(frame["type"] == "identified")
 
 
-def _bound() -> tuple[socket.socket, socket.socket]:
-    """Return a socket on a free port, and the placeholder that keeps the port ours."""
-    placeholder = reserve(HOST, 0, variable="none")
-    return node_socket(HOST, port_of(placeholder)), placeholder
+@dataclass(slots=True)
+class Running:
+    """An exchange in this process: its nodes, their ports, and the store of those that run over memory."""
+
+    memory: Memory = field(default_factory=Memory)
+    nodes: list[Node] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
 
 
 @contextlib.asynccontextmanager
-async def in_process(kind: str, overrides: Overrides, valkey: Valkey | None = None) -> AsyncIterator[list[int]]:
-    """Run an exchange in this process, with two nodes (kind ``one``: with one); give their ports."""
+async def in_process(kind: str, overrides: Overrides, valkey: Valkey | None = None) -> AsyncIterator[Running]:
+    """Run an exchange in this process, with two nodes (kind ``one``: with one)."""
     settings = Settings().changed(**{**STANDARD, **overrides})
-    memory = Memory()
+    running = Running()
     prefix = f"t{next(_exchanges)}"
-    nodes: list[Node] = []
-    ports = []
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(1 if kind == "one" else 2):
             if valkey is None:
-                store = memory_store(memory)
+                store = memory_store(running.memory)
             else:
                 opened = await open_store(valkey.url, prefix=prefix)
                 stack.push_async_callback(opened.close)
                 store = opened.ports
-            sockets = [stack.enter_context(bound) for bound in (*_bound(), *_bound())]
-            nodes.append(Node(settings, store, sock=sockets[0], ops_sock=sockets[2]))
-            ports.append(port_of(sockets[0]))
-        await asyncio.gather(*(node.start() for node in nodes))
+            # A placeholder keeps each port ours.
+            held = [stack.enter_context(reserve(HOST, 0, variable="none")) for _ in range(2)]
+            sock, ops_sock = (stack.enter_context(node_socket(HOST, port_of(placeholder))) for placeholder in held)
+            running.nodes.append(Node(settings, store, sock=sock, ops_sock=ops_sock))
+            running.ports.append(port_of(sock))
+        await asyncio.gather(*(node.start() for node in running.nodes))
         try:
-            yield ports
+            yield running
         finally:
-            await asyncio.gather(*(node.stop() for node in nodes))
-
-
-@contextlib.contextmanager
-def processes(valkey: Valkey) -> Iterator[list[int]]:
-    """Run two node processes on one real server; give their ports."""
-    with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="magi-")))
-        yield [_start(stack, directory, valkey.url, index) for index in range(2)]
-
-
-def _start(stack: contextlib.ExitStack, directory: Path, url: str, index: int) -> int:
-    (sock, placeholder), (ops, ops_placeholder) = _bound(), _bound()
-    port, ops_port = port_of(sock), port_of(ops)
-    for held in (sock, placeholder, ops, ops_placeholder):
-        held.close()
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("EXCHANGE_", "PORT", "LOG_"))
-    }
-    environment["EXCHANGE_LIMITS__ASKS_PER_MINUTE_COUNT"] = "0"
-    environment["EXCHANGE_REDIS__URL"] = url
-    environment["EXCHANGE_LISTEN__PORT"] = str(port)
-    environment["EXCHANGE_OPS__PORT"] = str(ops_port)
-    environment["XDG_DATA_HOME"] = str(directory)
-    output = stack.enter_context((directory / f"node{index}.log").open("wb"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "exchange", "serve"], env=environment, stdout=output, stderr=subprocess.STDOUT
-    )
-    stack.callback(_stop, process)
-    deadline = WAIT_SECONDS
-    with httpx2.Client(trust_env=False, timeout=1) as http:
-        while not _ready(http, port):
-            deadline -= 0.05
-            if deadline < 0 or process.poll() is not None:
-                raise AssertionError((directory / f"node{index}.log").read_text())
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.05)
-    return port
-
-
-def _ready(http: httpx2.Client, port: int) -> bool:
-    try:
-        return http.get(f"http://{HOST}:{port}/ready").status_code == 200
-    except httpx2.TransportError:
-        return False
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(WAIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            await asyncio.gather(*(node.stop() for node in running.nodes))

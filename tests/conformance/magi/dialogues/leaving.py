@@ -144,7 +144,7 @@ async def who_says_nothing_for_too_long_is_closed_with_4000_and_pings_do_not_hel
             await ada.send({"type": "answer", "content": answers, "to": "bob"})
             await bob.expect("answer", content=answers)
             answers += 1
-            if answers % 50 == 0:
+            if answers % 1000 == 0:
                 with contextlib.suppress(ConnectionClosed):
                     await (await cy.socket.ping())
     assert await cy.expect_close(4000) == "Inactivity timeout"

@@ -1,0 +1,171 @@
+"""Random commands by four clients on two nodes: every frame is the one that the model of the wire predicts."""
+
+import asyncio
+import contextlib
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.conformance.magi.client import PlainClient
+from tests.conformance.magi.model import Seat, Wire
+from tests.conformance.magi.places import Place, in_process
+from tests.conformance.magi.requirements import covers
+from tests.harness.waiting import eventually
+
+SEATS = range(4)
+NAMES = ("ann", "Bob", "cat@example.com", "friend")
+NICKS = (None, "Ann", "B", "cat")
+TARGETS = (None, "", "anyone", *NAMES, "ANN", "@cat", "cat", "b", "nobody")
+CONTENTS = (None, "?", 1.5, [1, {"a": None}], False, "")
+OVERRIDES = {
+    "session": {"grace_seconds": 60.0},
+    "limits": {
+        "asks_per_minute_count": 0,
+        "open_invites_count": 1000,
+        "redeem_failures_connection_count": 1000,
+        "redeem_failures_address_count": 1000,
+    },
+}
+seats = st.sampled_from(SEATS)
+
+settings.register_profile("nightly", max_examples=500, stateful_step_count=60)
+
+
+class Conversation(RuleBasedStateMachine):
+    """Four clients with an address each, who come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = contextlib.AsyncExitStack()
+        self.wire = Wire()
+        self.clients: dict[int, PlainClient] = {}
+        self.seats: dict[int, Seat] = {}
+        self.codes: list[str] = ["ZZZZZZ"]
+
+    @initialize()
+    def start(self) -> None:
+        self.running = self.runner.run(self.stack.enter_async_context(in_process("memory", OVERRIDES)))
+        self.place = Place("memory", self.running.ports)
+
+    def teardown(self) -> None:
+        async def end() -> None:
+            await asyncio.gather(*(client.vanish() for client in self.clients.values()))
+            for node in self.running.nodes:
+                # Lapses that wait for the end of the grace are not worth waiting for.
+                for task in tuple(node.exchange._tasks):
+                    task.cancel()
+            await self.stack.aclose()
+
+        with self.runner:
+            if hasattr(self, "running"):
+                self.runner.run(end())
+
+    # --- steps -------------------------------------------------------------------------------------------------------
+
+    @rule(number=seats, node=st.integers(0, 1))
+    def connect(self, number: int, node: int) -> None:
+        if number not in self.clients:
+            client = self.runner.run(self.place.client(node, address=self.place.address(number)))
+            self.clients[number] = client
+            self.seats[number] = Seat(client.client_id, client.address)
+
+    @rule(number=seats, name=st.sampled_from(NAMES), nick=st.sampled_from(NICKS))
+    def identify(self, number: int, name: str, nick: str | None) -> None:
+        if number in self.clients:
+            message = {"type": "identify", "username": name, "nickname": nick}
+            self._request(number, message, lambda seat, _: self.wire.identify(seat, name, nick or name))
+
+    @rule(number=seats)
+    def create_invite(self, number: int) -> None:
+        if number not in self.clients:
+            return
+        if self.seats[number].person is None:
+            text = "Please identify yourself first using the identify message"
+            self._request(number, {"type": "create_invite"}, lambda *_: [{"type": "error", "message": text}])
+            return
+        self._request(number, {"type": "create_invite"}, lambda seat, frame: self.wire.invited(seat, frame["code"]))
+        self.codes.append(list(self.wire.invites)[-1])
+
+    @rule(number=seats, pick=st.integers(0, 5), lower=st.booleans())
+    def redeem(self, number: int, pick: int, lower: bool) -> None:
+        if number in self.clients:
+            code = self.codes[-1 - pick % len(self.codes)]
+            message = {"type": "connect", "code": f" {code.lower()}" if lower else code}
+            self._request(
+                number, message, lambda seat, frame: self.wire.redeem(seat, code, frame.get("connectionId", ""))
+            )
+
+    @rule(
+        number=seats,
+        type_=st.sampled_from(("ask", "answer")),
+        to=st.sampled_from(TARGETS),
+        content=st.sampled_from(CONTENTS),
+    )
+    def send(self, number: int, type_: str, to: str | None, content: object) -> None:
+        if number in self.clients and self.wire.is_certain(self.seats[number], to):
+            message = {"type": type_, "content": content, "to": to}
+            self._request(number, message, lambda seat, _: self.wire.send(seat, type_, content, to))
+
+    @rule(number=seats, abruptly=st.booleans())
+    def disconnect(self, number: int, abruptly: bool) -> None:
+        if self._may_leave(number):
+            client = self.clients.pop(number)
+            self.runner.run(client.vanish() if abruptly else client.close())
+            self.wire.leave(self.seats.pop(number))
+            self.runner.run(eventually(lambda: self._forgotten(client.client_id)))
+
+    @precondition(lambda self: self.clients)
+    @rule(number=seats, node=st.integers(0, 1))
+    def reconnect(self, number: int, node: int) -> None:
+        if self._may_leave(number) and (person := self.seats[number].person) is not None:
+            name, nick = person.name, person.nick
+            self.disconnect(number, abruptly=False)
+            self.connect(number, node)
+            self.identify(number, name, nick)
+
+    @invariant()
+    def everybody_was_told_exactly_what_the_wire_says(self) -> None:
+        for number, client in self.clients.items():
+            self.runner.run(self._read_pushes(client, self.seats[number]))
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    def _request(self, number: int, message: dict, predict) -> None:
+        client, seat = self.clients[number], self.seats[number]
+
+        async def exchange() -> None:
+            await client.send(message)
+            frame = await client.next()
+            assert [frame] == predict(seat, frame), f"{message} was answered by {frame}"
+
+        self.runner.run(exchange())
+
+    async def _read_pushes(self, client: PlainClient, seat: Seat) -> None:
+        frames = [await client.next() for _ in seat.pushes]
+        # Friendships that come back together come in no promised order.
+        assert sorted(frames, key=repr) == sorted(seat.pushes, key=repr)
+        seat.pushes.clear()
+        await client.nothing_more()
+
+    def _may_leave(self, number: int) -> bool:
+        """What becomes of a friendship whose two ends leave before it ever stood, the wire does not say."""
+        if number not in self.clients:
+            return False
+        person = self.seats[number].person
+        return person is None or not any(link.waiting for link in person.links.values())
+
+    def _forgotten(self, sid: str) -> bool:
+        return not any(sid in noted for noted in self.running.memory.noted.values())
+
+
+TestConversation = covers("MAGI-8.a", "MAGI-11.a", "MAGI-27.a", "MAGI-31.a", "MAGI-32.a", "WIRE-5.a")(Conversation.TestCase)
+TestConversation.settings = settings(
+    settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")),
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

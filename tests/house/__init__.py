@@ -1,0 +1,1 @@
+"""Rules of the house: what every file must keep to, whoever wrote it."""

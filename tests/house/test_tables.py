@@ -1,0 +1,146 @@
+"""Every table of the exchange is total: nothing can be asked, refused, told or ended that a table forgot."""
+
+import ast
+import importlib
+import inspect
+import json
+from typing import get_args
+
+import pytest
+
+from exchange.core import commands, errors
+from exchange.core.commands import Command
+from exchange.core.errors import ExchangeError
+from exchange.core.events import Delivered, Event
+from exchange.core.model import Envelope, Kind
+from exchange.core.session import ALLOWED, Session, State
+from exchange.dialects.errors import CODES
+from exchange.front import Dialect, Ending
+from exchange.handlers.exchange import HANDLERS
+from exchange.hotcounts import OUTCOMES, HotCounts
+from exchange.metrics import COMMANDS, INVITES, LIMITS, REFUSED_FRAMES
+from exchange.node import witness
+from tests.house.tree import at, called, calls, modules, parsed
+
+EVERY_COMMAND = {
+    kind
+    for kind in vars(commands).values()
+    if inspect.isclass(kind) and issubclass(kind, Command) and kind is not Command
+}
+EVERY_ERROR = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, ExchangeError)]
+
+
+def _dialects() -> list[Dialect]:
+    found = []
+    for path in modules("exchange/dialects"):
+        module = importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
+        found += [one() for one in vars(module).values() if inspect.isclass(one) and hasattr(one, "tells")]
+    return found
+
+
+DIALECTS = pytest.mark.parametrize("dialect", _dialects(), ids=lambda dialect: dialect.name)
+
+
+def _sample(kind: type[Event]) -> Event:
+    if kind is Delivered:
+        return Delivered(Envelope(Kind.QUESTION, "uid", "connection", 1, 1, b'"text"'), "name", "nick")
+    return kind(*(f"{parameter}" for parameter in inspect.signature(kind).parameters))
+
+
+def _error(kind: type[ExchangeError]) -> ExchangeError:
+    needed = [
+        name
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_POSITIONAL
+    ]
+    return kind(*needed)
+
+
+def test_there_is_a_dialect():
+    assert _dialects()
+
+
+def test_every_command_has_one_handler():
+    assert set(HANDLERS) == EVERY_COMMAND
+
+
+def test_every_state_decides_on_every_command():
+    assert set(ALLOWED) == set(State)
+    assert frozenset().union(*ALLOWED.values()) == EVERY_COMMAND
+
+
+def test_every_command_has_a_name_in_metrics():
+    assert set(COMMANDS) == EVERY_COMMAND
+    assert len(set(COMMANDS.values())) == len(COMMANDS)
+
+
+def test_the_tree_at_the_top_of_the_errors_shows_every_error():
+    shown = set((errors.__doc__ or "").replace("─", " ").split())
+    assert not [kind.__name__ for kind in EVERY_ERROR if kind.__name__ not in shown]
+
+
+@pytest.mark.parametrize("kind", EVERY_ERROR)
+def test_every_error_says_by_default_what_a_user_can_read(kind):
+    message = str(_error(kind)).splitlines()[0]
+    assert message.endswith("."), message
+    assert message[0].isupper(), message
+
+
+@DIALECTS
+@pytest.mark.parametrize("kind", EVERY_ERROR)
+@pytest.mark.parametrize("command", [None, *sorted(EVERY_COMMAND, key=lambda one: one.__name__)])
+def test_every_dialect_has_words_for_every_error(dialect, kind, command):
+    session = Session("client", dialect=dialect.name, address="", since_ms=0)
+    error = _error(kind)
+    assert dialect.code(error) in CODES
+    frame = json.loads(dialect.refuse(session, command and command(), error))
+    assert frame["message"].strip()
+
+
+@DIALECTS
+def test_every_dialect_has_words_for_every_event_it_tells(dialect):
+    session = Session("client", dialect=dialect.name, address="", since_ms=0)
+    assert dialect.tells <= set(get_args(Event))
+    for kind in dialect.tells:
+        assert json.loads(dialect.tell(session, _sample(kind)))["type"]
+
+
+@DIALECTS
+def test_every_ending_that_we_begin_has_a_close_code(dialect):
+    begun = {ending for module in modules("exchange") for ending in _begun(module)}
+    assert begun
+    assert begun <= set(dialect.closes)
+    # RFC 6455, 7.4.2: 1005, 1006 and 1015 must not be sent, 1000 is not ours to say.
+    assert all(1001 <= code < 5000 and code not in {1005, 1006, 1015} for code, _ in dialect.closes.values())
+    assert all(len(reason.encode()) <= 123 for _, reason in dialect.closes.values())
+
+
+def _begun(module: object) -> set[Ending]:
+    """Return the endings for which a module asks a dialect for words: ``x.close(Ending.X)``, ``closes[Ending.X]``."""
+    asked = []
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.Call) and called(node).endswith(".close") and len(node.args) == 1:
+            asked.append(ast.unparse(node.args[0]))
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("closes"):
+            asked.append(ast.unparse(node.slice))
+    return {Ending[name.removeprefix("Ending.")] for name in asked if name.startswith("Ending.")}
+
+
+def test_every_refusal_counts_as_one_outcome_of_a_message():
+    for kind in EVERY_ERROR:
+        before, counts = HotCounts(), HotCounts()
+        counts.refused(_error(kind))
+        changed = [name for name in HotCounts.__slots__ if getattr(counts, name) != getattr(before, name)]
+        assert len(changed) == 1
+        assert changed[0] in OUTCOMES.values()
+
+
+def test_every_word_that_is_counted_is_on_a_closed_list():
+    assert set(witness.FRAMES_REFUSED.values()) <= set(REFUSED_FRAMES)
+    assert set(witness.LIMITS.values()) <= set(LIMITS)
+    for module in modules("exchange/handlers"):
+        for call in calls(parsed(module)):
+            if called(call).endswith("witness.invite"):
+                (word,) = call.args
+                assert isinstance(word, ast.Constant), f"{at(module, call)} counts what no list can hold"
+                assert word.value in INVITES, at(module, call)
