@@ -97,7 +97,9 @@ class Console:
     @staticmethod
     def _line(stream: TextIO, text: str) -> None:
         try:
-            print(text, file=stream, flush=True)
+            # One write a line: the children write to the same place.
+            stream.write(f"{text}\n")
+            stream.flush()
         except OSError:
             # The reader is gone (`serve | head`, a closed terminal). The exchange goes on, or ends in order.
             return

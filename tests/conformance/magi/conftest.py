@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from tests.conformance.magi.places import Overrides, Place, in_process
 from tests.harness.cluster import Cluster, cluster
 from tests.harness.valkey import Valkey
 
+settings.register_profile("nightly")
 Opener = Callable[[str, Overrides], AbstractAsyncContextManager[Place]]
 
 

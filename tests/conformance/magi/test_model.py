@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -29,8 +28,8 @@ OVERRIDES = {
     },
 }
 seats = st.sampled_from(SEATS)
-
-settings.register_profile("nightly", max_examples=500, stateful_step_count=60)
+EXAMPLES = {"nightly": 500}
+"""Runs by profile (``--hypothesis-profile``); any other profile makes 40."""
 
 
 class Conversation(RuleBasedStateMachine):
@@ -49,6 +48,9 @@ class Conversation(RuleBasedStateMachine):
     def start(self) -> None:
         self.running = self.runner.run(self.stack.enter_async_context(in_process("memory", OVERRIDES)))
         self.place = Place("memory", self.running.ports)
+        for number, name in enumerate(NAMES):
+            self.connect(number, number % 2)
+            self.identify(number, name, None)
 
     def teardown(self) -> None:
         async def end() -> None:
@@ -98,6 +100,12 @@ class Conversation(RuleBasedStateMachine):
                 number, message, lambda seat, frame: self.wire.redeem(seat, code, frame.get("connectionId", ""))
             )
 
+    @rule(inviter=seats, redeemer=seats)
+    def befriend(self, inviter: int, redeemer: int) -> None:
+        if inviter in self.clients and redeemer in self.clients:
+            self.create_invite(inviter)
+            self.redeem(redeemer, 0, lower=True)
+
     @rule(
         number=seats,
         type_=st.sampled_from(("ask", "answer")),
@@ -128,8 +136,10 @@ class Conversation(RuleBasedStateMachine):
 
     @invariant()
     def everybody_was_told_exactly_what_the_wire_says(self) -> None:
-        for number, client in self.clients.items():
-            self.runner.run(self._read_pushes(client, self.seats[number]))
+        async def all_quiet() -> None:
+            await asyncio.gather(*(self._read_pushes(self.clients[number], self.seats[number]) for number in self.clients))
+
+        self.runner.run(all_quiet())
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -163,9 +173,8 @@ class Conversation(RuleBasedStateMachine):
 
 TestConversation = covers("MAGI-8.a", "MAGI-11.a", "MAGI-27.a", "MAGI-31.a", "MAGI-32.a", "WIRE-5.a")(Conversation.TestCase)
 TestConversation.settings = settings(
-    settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")),
-    max_examples=40,
-    stateful_step_count=40,
+    max_examples=EXAMPLES.get(settings.get_current_profile_name(), 40),
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

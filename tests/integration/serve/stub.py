@@ -51,14 +51,20 @@ async def _behave(name, stop):
         case "refuse":
             raise StartRefused("The stub refuses.")
         case "slow":
-            print(f"{name} starts", flush=True)
+            _say(f"{name} starts")
             await stop.wait()
 
 
 async def _end(name):
     if os.environ.get(f"STUB_{name}".upper()) == "linger":
         await asyncio.Event().wait()
-    print(f"{name} ended", flush=True)
+    _say(f"{name} ended")
+
+
+def _say(text):
+    # One write a line: several processes write to the same file.
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main():
