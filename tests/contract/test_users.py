@@ -208,7 +208,8 @@ async def test_standing_follows_sessions(stores: tuple[Store, Store], pass_time)
     await stores[1].users.close("ada", "s2", grace_ms=0)
     left = await stores[0].users.standing("ada")
     assert left.sessions_count == 0
-    assert left.joinable(left.left_ms + 5000, 5000)
+    assert left.joinable(left.left_ms + 4999, 5000)
+    assert not left.joinable(left.left_ms + 5000, 5000)
     await pass_time(10)
     await stores[0].users.close("ada", "s2", grace_ms=0)
     assert await stores[0].users.standing("ada") == left

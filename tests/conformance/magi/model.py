@@ -196,7 +196,7 @@ class Wire:
             return me.links[seat.last_asker]
         if not me.links:
             return "No active connection. Please connect first." if type_ == "ask" else "No active connection"
-        return max(me.links.values(), key=lambda link: (not link.waiting, -(link.made or 0)))
+        return max(me.links.values(), key=lambda link: (not link.waiting, link.made or 0))
 
     def is_certain(self, seat: Seat, to: str | None) -> bool:
         """Tell whether the wire says whom this means: the age of a friendship that was restored is nobody's promise."""

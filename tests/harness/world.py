@@ -1,0 +1,175 @@
+"""Nodes without sockets and processes: everything above the transport, on one store in memory."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from exchange.core.commands import Command
+from exchange.core.errors import ExchangeError, Unavailable
+from exchange.core.model import NodeInfo
+from exchange.core.session import Session
+from exchange.dialects.magi1 import Magi1
+from exchange.entropy import new_id
+from exchange.front import Ending
+from exchange.handlers.exchange import Exchange, Policy
+from exchange.hotcounts import HotCounts
+from exchange.node.connection import BOUNDS, Bounds, Connection
+from exchange.node.hub import LocalHub
+from exchange.node.roster import Roster
+from exchange.storage.memory.state import Memory
+from exchange.storage.memory.store import memory_store
+from tests.harness.waiting import eventually
+
+LEASE_MS = 60_000
+
+
+class Time:
+    """A clock that stands still until a test moves it, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.ms = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+class Tenure:
+    """A lease that holds, unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.holds = True
+        self.renewable = True
+        self.assured = 0
+
+    def current(self) -> bool:
+        return self.holds
+
+    async def assure(self) -> None:
+        self.assured += 1
+        if not self.renewable:
+            raise Unavailable
+        self.holds = True
+
+
+class Witness:
+    """Writes down what the handlers did."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, str, str, int]] = []
+        self.outcomes: list[tuple[str, ExchangeError | None]] = []
+        self.invites: list[str] = []
+
+    def forwarded(self, kind: int, sender: str, recipient: str, characters: int) -> None:
+        self.sent.append((kind, sender, recipient, characters))
+
+    def handled(self, command: Command[object], error: ExchangeError | None, seconds: float) -> None:
+        self.outcomes.append((type(command).__name__, error))
+
+    def invite(self, event: str) -> None:
+        self.invites.append(event)
+
+
+class Peer:
+    """The client's end of a connection, and the socket between."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.closed: tuple[int, str] | None = None
+        self.paused = False
+        self.buffered_bytes = 0
+        self.connection: Connection
+
+    # The socket, for the node.
+
+    def send(self, message: bytes) -> None:
+        self.heard.append(json.loads(message))
+
+    def close(self, code: int, reason: str, ending: Ending) -> None:
+        self.closed = code, reason
+        self.connection.ended(ending)
+
+    def abort(self, ending: Ending) -> None:
+        self.connection.ended(ending)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    # The client, for the test.
+
+    def say(self, type_: str, **fields: Any) -> None:
+        """Send a request and do not wait."""
+        self.connection.received(json.dumps({"type": type_, **fields}).encode())
+
+    async def ask(self, type_: str, **fields: Any) -> dict[str, Any]:
+        """Send a request and return what comes next."""
+        count = len(self.heard)
+        self.say(type_, **fields)
+        await eventually(lambda: len(self.heard) > count)
+        return self.heard[count]
+
+    async def hears(self, type_: str) -> dict[str, Any]:
+        """Wait for a message of this type and return the first one."""
+        await eventually(lambda: type_ in self.types)
+        return next(message for message in self.heard if message["type"] == type_)
+
+    @property
+    def types(self) -> list[str]:
+        return [message["type"] for message in self.heard]
+
+    def leave(self) -> None:
+        """Break the connection."""
+        self.connection.ended(Ending.CLIENT)
+
+
+class Place:
+    """One node."""
+
+    def __init__(self, memory: Memory, name: str = "node1", policy: Policy | None = None) -> None:
+        self.memory = memory
+        self.store = memory_store(memory)
+        self.info = NodeInfo(name, "0", memory.now_ms())
+        self.counts = HotCounts()
+        self.tenure = Tenure()
+        self.witness = Witness()
+        self.closed: list[tuple[str, Ending, float]] = []
+        self.refused: list[ExchangeError] = []
+        self.roster = Roster(self.store.clock, self.counts, lambda *what: self.closed.append(what))
+        self.hub = LocalHub(self.store, self.roster.teller, self.counts)
+        self.hub.tenure = self.tenure
+        self.exchange = Exchange(
+            name, self.store, self.hub, self.tenure, self.witness, policy or Policy(asks_per_minute=0, store_up_seconds=0)
+        )
+        self.store.wakes.attend(self.hub)
+
+    async def start(self) -> "Place":
+        """Take a lease."""
+        await self.store.leases.renew(self.info, ttl_ms=LEASE_MS, draining=False)
+        return self
+
+    def connect(self, address: str = "192.0.2.1", bounds: Bounds = BOUNDS) -> Peer:
+        """Return a new client, greeted."""
+        dialect = Magi1()
+        session = Session(new_id(), dialect=dialect.name, address=address, since_ms=self.memory.now_ms())
+        peer = Peer()
+        note: Callable[..., None] = lambda _session, _command, error: self.refused.append(error)  # noqa: E731
+        peer.connection = Connection(session, dialect, self.exchange, self.roster, note, bounds)
+        peer.connection.opened(peer)
+        return peer
+
+    async def identified(self, name: str, nick: str = "", **place: Any) -> Peer:
+        """Return a client that said who it is."""
+        peer = self.connect(**place)
+        reply = await peer.ask("identify", username=name, nickname=nick or name.title())
+        assert reply["type"] == "identified", reply
+        return peer
+
+
+async def befriend(inviter: Peer, redeemer: Peer) -> None:
+    """Make two identified clients friends."""
+    invitation = await inviter.ask("createInvite")
+    redeemer.say("connect", code=invitation["inviteCode"])
+    await redeemer.hears("connectedToFriend")
+    await inviter.hears("friendConnected")
