@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -85,7 +86,7 @@ class Node:
         self.census = Census(store.tallies, self.roster, lambda: self.lease.info)
         self.readiness = Readiness(self.lease.current)
         self.doorman = self._doorman()
-        proxies = Proxies(settings.listen.trusted_proxies)
+        proxies = Proxies(settings.listen.trusted_proxies, self.metrics.untrusted_forwarded.inc)
         transport = http1.options(self.doorman, Wheel(), proxies.client_address)
         self.server = Server(website(self, self._count_response), sock, **transport)
         self.ops_server = Server(
@@ -282,6 +283,19 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+SPARE_DESCRIPTORS = 100
+
+
+def _make_room(connections_count: int) -> None:
+    """Raise the limit of open files as far as it may go, and say so if it is too low for all connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems refuse what they called the hard limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft != resource.RLIM_INFINITY and soft < connections_count + SPARE_DESCRIPTORS:
+        log.warning("descriptors.few", limit=soft, needed=connections_count + SPARE_DESCRIPTORS)
+
+
 async def run_node(
     settings: Settings,
     *,
@@ -305,6 +319,7 @@ async def run_node(
         StartRefused: The store cannot be reached, or must not be used.
     """
     logs.configure(settings.log.level, settings.log.format, f"node{index}")
+    _make_room(settings.limits.connections_count)
     store = await connect(settings)
     try:
         node = Node(settings, store.ports, sock=sock, ops_sock=ops_sock)

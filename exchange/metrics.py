@@ -92,7 +92,6 @@ class Metrics:
         codes: Mapping[str, Iterable[str]] | None = None,
         lanes: Iterable[str] = ("main",),
         routes: Iterable[str] = (),
-        jobs: Iterable[str] = (),
     ) -> None:
         """Create all series.
 
@@ -104,7 +103,6 @@ class Metrics:
             codes: The wires spoken here, by name, each with the error codes it can tell.
             lanes: The lanes to the store.
             routes: The HTTP routes, as templates; others are ``other``.
-            jobs: The worker's jobs.
         """
         self._codes = {dialect: tuple(told) for dialect, told in (codes or {}).items()}
         self.hot = {dialect: HotCounts() for dialect in self._codes}
@@ -120,7 +118,6 @@ class Metrics:
         self._messages()
         self._redis(tuple(lanes))
         self._node((*routes, OTHER))
-        self._worker(tuple(jobs))
         self.registry = CollectorRegistry()
         for instrument in self.instruments():
             self.registry.register(instrument)
@@ -254,9 +251,6 @@ class Metrics:
         )
         self.wakes = Counter("exchange_wakes_total", "Wakes read.", ("kind",), [(kind,) for kind in WAKES])
         self.wakes_missed = Counter("exchange_wakes_missed_total", "Wakes that did not fit the table they change.")
-        self.reconcile_found = Counter(
-            "exchange_reconcile_found_total", "Finds of the safety net; 0 is expected.", ("what",), [("links",)]
-        )
         self.unknown_versions = Counter(
             "exchange_unknown_versions_total",
             "Records of a newer release that were ignored.",
@@ -311,24 +305,14 @@ class Metrics:
             ("stat",),
             [("sum",), ("max",)],
         )
+        self.untrusted_forwarded = Counter(
+            "exchange_untrusted_forwarded_total", "Forwarded headers from addresses that are no trusted proxies."
+        )
         self.http_requests = Counter(
             "exchange_http_requests_total",
             "HTTP requests by route and class of status.",
             ("route", "class"),
             product(routes, ("2xx", "3xx", "4xx", "5xx")),
-        )
-
-    def _worker(self, jobs: tuple[str, ...]) -> None:
-        each = [(job,) for job in jobs]
-        self.job_seconds = Histogram(
-            "worker_job_seconds", "Runs of jobs.", A_SECONDS, ("job", "outcome"), product(jobs, ("ok", "error"))
-        )
-        self.job_success = Gauge(
-            "worker_job_success_timestamp_seconds", "When a job last succeeded; 0 for never.", ("job",), each
-        )
-        self.job_held = Gauge("worker_job_held", "1 if this process holds the job.", ("job",), each)
-        self.reaped = Counter(
-            "worker_reaped_total", "What dead nodes left and was cleared.", ("what",), [("node",), ("session",)]
         )
 
 

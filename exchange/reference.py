@@ -5,7 +5,6 @@ from exchange.dialects.magi1 import Magi1
 from exchange.instruments import Instrument
 from exchange.metrics import Metrics
 from exchange.transports.http import ROUTES
-from worker.schedule import NAMES
 
 HEAD = """# Metrics
 
@@ -36,7 +35,7 @@ def text() -> str:
 
 
 def _instruments() -> tuple[Instrument, ...]:
-    return Metrics(codes={Magi1.name: CODES}, routes=ROUTES, jobs=NAMES).instruments()
+    return Metrics(codes={Magi1.name: CODES}, routes=ROUTES).instruments()
 
 
 def _type(instrument: Instrument) -> str:

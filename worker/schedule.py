@@ -17,10 +17,6 @@ class Job:
     run: Callable[[], Awaitable[None]]
 
 
-NAMES = ("reap_nodes",)
-"""The names of all jobs: a closed list for metrics."""
-
-
 def timetable(settings: Settings, store: Store) -> tuple[Job, ...]:
     """Return all jobs as configured."""
     lease = settings.lease

@@ -196,6 +196,9 @@ class Exchange:
         """
         for timer in self._timers:
             timer.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
+        now = asyncio.get_running_loop().time
+        deadline = now() + seconds
+        while self._tasks and now() < deadline:
+            # What ends may begin something else: a failed attach is undone.
+            await asyncio.wait(set(self._tasks), timeout=deadline - now())
         return len(self._tasks)

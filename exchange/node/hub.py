@@ -35,14 +35,19 @@ _QUESTION = int(Kind.QUESTION)
 
 
 class Seat:
-    """One user's place: its session and where events for it go."""
+    """One user's place: its session and where events for it go.
 
-    __slots__ = ("session", "teller", "user")
+    ``unannounced`` are friends who are in the table but whom the client has not heard of yet: a redeem writes the link
+    first and has it announced after its own reply. If its node dies in between, nobody came and nobody goes.
+    """
+
+    __slots__ = ("session", "teller", "unannounced", "user")
 
     def __init__(self, user: LocalUser, session: Session, teller: Teller) -> None:
         self.user = user
         self.session = session
         self.teller = teller
+        self.unannounced: set[Uid] = set()
 
 
 class LocalHub:
@@ -107,14 +112,19 @@ class LocalHub:
         rev, links = await self._links.table(user.uid)
         fresh = LinkTable(links, rev)
         came, went = differences(user.links, fresh)
+        seat = self._seats.get(user.uid)
+        unheard = seat.unannounced if seat is not None else set[Uid]()
+        # Their announcement may be among what was missed. Hearing of a friend twice does no harm.
+        came += [link for link in fresh if link.peer in unheard and link not in came]
         user.links = fresh
         self.changes_count += 1
         for link in went:
-            if link.peer not in known:
+            if link.peer not in known and link.peer not in unheard:
                 self.tell(user, FriendWent(link.name, link.nick))
         for link in came:
             if link.peer not in known:
                 self.tell(user, FriendCame(link.connection, link.name, link.nick))
+        unheard.clear()
 
     def changed(self) -> None:
         self.changes_count += 1
@@ -206,6 +216,10 @@ class LocalHub:
         links = seat.user.links
         if not self._fits(seat, wake):
             return
+        if wake.announce:
+            seat.unannounced.discard(wake.peer)
+        elif links.get(wake.peer) is None:
+            seat.unannounced.add(wake.peer)
         links.put(Link(wake.peer, wake.connection, wake.name, wake.nick, wake.made, wake.waiting))
         links.rev = wake.rev
         if wake.announce:
@@ -219,7 +233,10 @@ class LocalHub:
         link = links.get(wake.peer)
         if link is not None and link.connection == wake.connection:
             links.drop(wake.peer)
-            seat.teller.tell(FriendWent(link.name, link.nick))
+            if wake.peer in seat.unannounced:
+                seat.unannounced.discard(wake.peer)
+            else:
+                seat.teller.tell(FriendWent(link.name, link.nick))
 
     def _fits(self, seat: Seat, wake: Linked | Unlinked) -> bool:
         """Tell whether a change follows on the table at hand; if one between was missed, read the table again."""

@@ -136,11 +136,18 @@ class Place:
         self.witness = Witness()
         self.closed: list[tuple[str, Ending, float]] = []
         self.refused: list[ExchangeError] = []
-        self.roster = Roster(self.store.clock, self.counts, lambda *what: self.closed.append(what))
+        self.roster = Roster(
+            self.store.clock, self.counts, lambda *what: self.closed.append(what), lambda: self.hub.changes_count
+        )
         self.hub = LocalHub(self.store, self.roster.teller, self.counts)
         self.hub.tenure = self.tenure
         self.exchange = Exchange(
-            name, self.store, self.hub, self.tenure, self.witness, policy or Policy(asks_per_minute=0, store_up_seconds=0)
+            name,
+            self.store,
+            self.hub,
+            self.tenure,
+            self.witness,
+            policy or Policy(asks_per_minute=0, store_up_seconds=0),
         )
         self.store.wakes.attend(self.hub)
 
@@ -169,7 +176,7 @@ class Place:
 
 async def befriend(inviter: Peer, redeemer: Peer) -> None:
     """Make two identified clients friends."""
-    invitation = await inviter.ask("createInvite")
-    redeemer.say("connect", code=invitation["inviteCode"])
-    await redeemer.hears("connectedToFriend")
-    await inviter.hears("friendConnected")
+    invitation = await inviter.ask("create_invite")
+    redeemer.say("connect", code=invitation["code"])
+    await redeemer.hears("connected_to_friend")
+    await inviter.hears("friend_connected")

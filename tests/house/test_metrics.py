@@ -9,9 +9,8 @@ from exchange.dialects.magi1 import Magi1
 from exchange.instruments import Counter, Gauge, Histogram
 from exchange.metrics import Metrics
 from exchange.transports.http import ROUTES
-from worker.schedule import NAMES
 
-METRICS = Metrics(codes={Magi1.name: CODES}, routes=ROUTES, jobs=NAMES)
+METRICS = Metrics(codes={Magi1.name: CODES}, routes=ROUTES)
 EVERY_METRIC = pytest.mark.parametrize("metric", METRICS.instruments(), ids=lambda metric: metric.name)
 
 BASE_UNITS = ("_seconds", "_bytes")

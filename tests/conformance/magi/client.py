@@ -6,6 +6,7 @@ import json
 from typing import Any, Self
 
 import msgspec
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -136,14 +137,13 @@ class PlainClient:
 
     async def expect_close(self, *codes: int) -> str:
         """Wait until the server closes, without a frame before; return the reason."""
-        try:
+        with pytest.raises(ConnectionClosed) as caught:
             async with asyncio.timeout(WAIT_SECONDS):
-                frame = await self.socket.recv()
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "the connection broke without a close frame"
-            assert closed.rcvd.code in codes
-            return closed.rcvd.reason
-        raise AssertionError(f"{frame!r} instead of a close")
+                await self.socket.recv()
+        closed = caught.value.rcvd
+        assert closed is not None, "the connection broke without a close frame"
+        assert closed.code in codes
+        return closed.reason
 
     # --- whole requests ----------------------------------------------------------------------------------------------
 

@@ -105,9 +105,7 @@ class Wire:
             else:
                 peer.links[me] = Link(me, connection, None)
                 assert peer.seat is not None
-                peer.seat.pushes.append(
-                    {"type": "friend_connected", "connectionId": connection, "friend": me.friend()}
-                )
+                peer.seat.pushes.append({"type": "friend_connected", "connectionId": connection, "friend": me.friend()})
         for peer in me.links:
             self.ended.pop(frozenset({me, peer}), None)
         return welcome
@@ -140,9 +138,7 @@ class Wire:
             self.ended[frozenset({me, inviter})] = connection
         else:
             inviter.links[me] = Link(me, connection, self._tick())
-            inviter.seat.pushes.append(
-                {"type": "friend_connected", "connectionId": connection, "friend": me.friend()}
-            )
+            inviter.seat.pushes.append({"type": "friend_connected", "connectionId": connection, "friend": me.friend()})
         return [{"type": "connected_to_friend", "connectionId": connection, "friend": inviter.friend()}]
 
     # --- messages ----------------------------------------------------------------------------------------------------
@@ -185,7 +181,8 @@ class Wire:
         hits = [
             link
             for link in me.links.values()
-            if wanted in (link.peer.name.casefold(), link.peer.nick.casefold(), link.peer.name.partition("@")[0].casefold())
+            if wanted
+            in (link.peer.name.casefold(), link.peer.nick.casefold(), link.peer.name.partition("@")[0].casefold())
         ]
         return hits[0] if len(hits) == 1 else f"User '{to}' not found or not connected"
 

@@ -41,7 +41,8 @@ class Library:
         self.reader = asyncio.create_task(self._read(self.client))
 
     async def stop(self) -> None:
-        assert self.client is not None and self.reader is not None
+        assert self.client is not None
+        assert self.reader is not None
         await self.client.close()
         await asyncio.wait({self.reader}, timeout=WAIT_SECONDS)
 

@@ -23,7 +23,7 @@ class Requirement:
 
     @property
     def clause(self) -> str:
-        return self.id.partition(".")[0]
+        return self.id.rpartition(".")[0]
 
 
 def read_requirements() -> list[Requirement]:

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.conformance.magi.client import PlainClient
 from tests.conformance.magi.model import Seat, Wire
-from tests.conformance.magi.places import Place, in_process
+from tests.conformance.magi.places import Place, Running, in_process
 from tests.conformance.magi.requirements import covers
 from tests.harness.waiting import eventually
 
@@ -28,6 +29,7 @@ OVERRIDES = {
     },
 }
 seats = st.sampled_from(SEATS)
+types = st.sampled_from(("ask", "answer"))
 EXAMPLES = {"nightly": 500}
 """Runs by profile (``--hypothesis-profile``); any other profile makes 40."""
 
@@ -35,10 +37,11 @@ EXAMPLES = {"nightly": 500}
 class Conversation(RuleBasedStateMachine):
     """Four clients with an address each, who come and go."""
 
-    def __init__(self) -> None:
+    def __init__(self, runner: asyncio.Runner, running: Running) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.stack = contextlib.AsyncExitStack()
+        self.runner = runner
+        self.running = running
+        self.place = Place("memory", running.ports)
         self.wire = Wire()
         self.clients: dict[int, PlainClient] = {}
         self.seats: dict[int, Seat] = {}
@@ -46,24 +49,19 @@ class Conversation(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.running = self.runner.run(self.stack.enter_async_context(in_process("memory", OVERRIDES)))
-        self.place = Place("memory", self.running.ports)
         for number, name in enumerate(NAMES):
             self.connect(number, number % 2)
             self.identify(number, name, None)
+        for inviter, redeemer in ((0, 1), (2, 0), (0, 3)):
+            self.befriend(inviter, redeemer)
+            self.everybody_was_told_exactly_what_the_wire_says()
 
     def teardown(self) -> None:
         async def end() -> None:
             await asyncio.gather(*(client.vanish() for client in self.clients.values()))
-            for node in self.running.nodes:
-                # Lapses that wait for the end of the grace are not worth waiting for.
-                for task in tuple(node.exchange._tasks):
-                    task.cancel()
-            await self.stack.aclose()
+            await eventually(lambda: not any(self.running.memory.noted.values()))
 
-        with self.runner:
-            if hasattr(self, "running"):
-                self.runner.run(end())
+        self.runner.run(end())
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
@@ -106,12 +104,16 @@ class Conversation(RuleBasedStateMachine):
             self.create_invite(inviter)
             self.redeem(redeemer, 0, lower=True)
 
-    @rule(
-        number=seats,
-        type_=st.sampled_from(("ask", "answer")),
-        to=st.sampled_from(TARGETS),
-        content=st.sampled_from(CONTENTS),
-    )
+    @rule(number=seats, other=seats, type_=types)
+    def send_by_name(self, number: int, other: int, type_: str) -> None:
+        if other in self.seats and (person := self.seats[other].person) is not None:
+            self.send(number, type_, person.name, "hello")
+
+    @rule(number=seats, to=st.sampled_from((None, "", "anyone", "FRIEND")), type_=types)
+    def send_to_any_friend(self, number: int, to: str | None, type_: str) -> None:
+        self.send(number, type_, to, "hello")
+
+    @rule(number=seats, type_=types, to=st.sampled_from(TARGETS), content=st.sampled_from(CONTENTS))
     def send(self, number: int, type_: str, to: str | None, content: object) -> None:
         if number in self.clients and self.wire.is_certain(self.seats[number], to):
             message = {"type": type_, "content": content, "to": to}
@@ -125,7 +127,6 @@ class Conversation(RuleBasedStateMachine):
             self.wire.leave(self.seats.pop(number))
             self.runner.run(eventually(lambda: self._forgotten(client.client_id)))
 
-    @precondition(lambda self: self.clients)
     @rule(number=seats, node=st.integers(0, 1))
     def reconnect(self, number: int, node: int) -> None:
         if self._may_leave(number) and (person := self.seats[number].person) is not None:
@@ -137,7 +138,9 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def everybody_was_told_exactly_what_the_wire_says(self) -> None:
         async def all_quiet() -> None:
-            await asyncio.gather(*(self._read_pushes(self.clients[number], self.seats[number]) for number in self.clients))
+            await asyncio.gather(
+                *(self._read_pushes(self.clients[number], self.seats[number]) for number in self.clients)
+            )
 
         self.runner.run(all_quiet())
 
@@ -171,10 +174,31 @@ class Conversation(RuleBasedStateMachine):
         return not any(sid in noted for noted in self.running.memory.noted.values())
 
 
-TestConversation = covers("MAGI-8.a", "MAGI-11.a", "MAGI-27.a", "MAGI-31.a", "MAGI-32.a", "WIRE-5.a")(Conversation.TestCase)
-TestConversation.settings = settings(
-    max_examples=EXAMPLES.get(settings.get_current_profile_name(), 40),
-    stateful_step_count=50,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@covers("MAGI-8.a", "MAGI-11.a", "MAGI-27.a", "MAGI-31.a", "MAGI-32.a", "WIRE-5.a")
+@pytest.mark.timeout(1800)
+def test_conversations_are_as_the_model_predicts():
+    async def open_exchange() -> Running:
+        return await stack.enter_async_context(in_process("memory", OVERRIDES))
+
+    async def close_exchange() -> None:
+        for node in running.nodes:
+            # Lapses that wait for the end of the grace are not worth waiting for.
+            for task in tuple(node.exchange._tasks):
+                task.cancel()
+        await stack.aclose()
+
+    with asyncio.Runner() as runner:
+        stack = contextlib.AsyncExitStack()
+        running = runner.run(open_exchange())
+        try:
+            run_state_machine_as_test(
+                lambda: Conversation(runner, running),
+                settings=settings(
+                    max_examples=EXAMPLES.get(settings.get_current_profile_name(), 40),
+                    stateful_step_count=80,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(close_exchange())

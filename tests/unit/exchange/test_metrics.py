@@ -26,12 +26,11 @@ exchange_build_info exchange_connections exchange_connections_limit exchange_con
 exchange_users exchange_closes_total exchange_aborts_total exchange_session_seconds exchange_frames_total
 exchange_frames_refused_total exchange_commands_total exchange_command_seconds exchange_errors_total
 exchange_invites_total exchange_rate_limited_total exchange_envelopes_total exchange_live_refused_total
-exchange_wakes_total exchange_wakes_missed_total exchange_reconcile_found_total exchange_unknown_versions_total
+exchange_wakes_total exchange_wakes_missed_total exchange_unknown_versions_total
 exchange_redis_up exchange_redis_inflight exchange_redis_errors_total exchange_redis_unknown_total
 exchange_probe_success_timestamp_seconds exchange_lane_rebuilds_total exchange_channels exchange_live_gaps_total
 exchange_lease_renewal_timestamp_seconds exchange_fenced_total exchange_nodes exchange_draining
-exchange_loop_lag_seconds exchange_write_buffer_bytes exchange_http_requests_total
-worker_job_seconds worker_job_success_timestamp_seconds worker_job_held worker_reaped_total
+exchange_loop_lag_seconds exchange_write_buffer_bytes exchange_untrusted_forwarded_total exchange_http_requests_total
 """.split()
 
 UNITS = ("_seconds", "_bytes", "_total", "_info")
@@ -46,7 +45,6 @@ COUNTED_THINGS = {
     "exchange_channels",
     "exchange_nodes",
     "exchange_draining",
-    "worker_job_held",
 }
 
 
@@ -57,7 +55,6 @@ def metrics() -> Metrics:
         keyspace="1",
         codes={"magi": sorted(CODES)},
         routes=("/", "/health"),
-        jobs=("reap_nodes",),
     )
 
 
@@ -260,6 +257,6 @@ def test_two_of_them_do_not_share_anything() -> None:
 
 
 def test_a_process_that_speaks_no_wire_has_no_series_of_wires() -> None:
-    metrics = Metrics(jobs=("reap_nodes",))
+    metrics = Metrics()
     assert metrics.connections.series == ()
-    assert metrics.job_held.series == (("reap_nodes",),)
+    assert metrics.fenced.series == ((),)

@@ -10,8 +10,7 @@ from tests.conformance.magi.requirements import covers
 @covers("MAGI-17.a", "SECTION-3.1.a")
 async def a_usable_name_is_kept_exactly(place: Place):
     client = await place.client()
-    for name in ("a", "Ada", " ada ", "ada@example.com", "Жанна 名前 👩‍", "x" * 254, '"\\/', "anyone"):
-        name = name.replace("\u200d", "")
+    for name in ("a", "Ada", " ada ", "ada@example.com", "Жанна 名前 👩", "x" * 254, '"\\/', "anyone"):
         await client.identify(name, "N")
     await client.nothing_more()
 

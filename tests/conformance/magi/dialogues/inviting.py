@@ -38,7 +38,8 @@ async def a_redeem_tells_both_sides_who_the_other_is(place: Place):
     ada, bob = await place.person("ada@example.com", "Ada", 0), await place.person("bob@example.com", "Bob", 1)
     told = await bob.redeem(await ada.invite())
     assert told["friend"] == friend("ada@example.com", "Ada")
-    assert isinstance(told["connectionId"], str) and told["connectionId"]
+    assert isinstance(told["connectionId"], str)
+    assert told["connectionId"]
     await ada.expect("friend_connected", friend=friend("bob@example.com", "Bob"), connectionId=told["connectionId"])
     await ada.nothing_more()
     await bob.nothing_more()

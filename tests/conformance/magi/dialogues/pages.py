@@ -161,12 +161,15 @@ async def status_says_what_runs_and_where(place: Place):
         assert response.headers["Content-Type"].startswith("application/json")
         value = response.json()
         assert (value["platform"], value["status"]) == ("magi-exchange", "operational")
-        assert isinstance(value["version"], str) and value["version"]
+        assert isinstance(value["version"], str)
+        assert value["version"]
         assert datetime.fromisoformat(value["timestamp"])
-        assert isinstance(value["uptime"], int | float) and not isinstance(value["uptime"], bool)
+        assert isinstance(value["uptime"], int | float)
+        assert not isinstance(value["uptime"], bool)
         assert value["services"]["magi"]["status"]
         assert all(isinstance(service["status"], str) for service in value["services"].values())
-        assert isinstance(value["endpoints"], dict) and all(map(str, value["endpoints"].values()))
+        assert isinstance(value["endpoints"], dict)
+        assert all(map(str, value["endpoints"].values()))
 
 
 @covers("WIRE-1.c", "WIRE-3.a")

@@ -48,7 +48,7 @@ async def a_connect_with_an_inline_username_gets_two_frames(place: Place):
 
 @covers("MAGI-9.a", "MAGI-8.a", "WIRE-5.a")
 async def replies_keep_the_order_of_slow_and_fast_requests(place: Place):
-    ada, bob = await place.friends()
+    ada, _bob = await place.friends()
     wanted: list[tuple[str, object]] = []
     for number in range(15):
         await ada.send_all(

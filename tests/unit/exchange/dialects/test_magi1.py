@@ -98,7 +98,7 @@ def test_a_truthy_inline_username_is_a_whole_identify(name, usable):
 
 @pytest.mark.parametrize(("type_", "kind"), [("ask", Kind.QUESTION), ("answer", Kind.ANSWER)])
 def test_ask_and_answer_differ_in_kind_only(type_, kind):
-    assert ask(type=type_, content="hi", to="bob") == c.Send("", kind, "bob", b'"hi"')
+    assert ask(type=type_, content="hi", to="bob") == c.Send(kind=kind, to="bob", body=b'"hi"', characters=2)
 
 
 @pytest.mark.parametrize("to", [None, ""])
@@ -129,7 +129,18 @@ def test_falsy_content_is_content(content):
 
 def test_additive_fields_reach_the_core():
     command = ask(type="answer", content=1, id="m1", replyTo="q1", trace=["a", "b"], expires=77)
-    assert command == c.Send("m1", Kind.ANSWER, "", b"1", "q1", ("a", "b"), 77)
+    assert isinstance(command, c.Send)
+    assert (command.id, command.reply_to, command.trace, command.expires_ms) == ("m1", "q1", ("a", "b"), 77)
+
+
+@pytest.mark.parametrize(
+    ("content", "characters"),
+    [('"hi"', 2), ('"é"', 1), ('"\\u00e9\\n"', 2), ('""', 0), ("12.50", 5), ("[1, 2]", 6), ('{"é":1}', 7)],
+)
+def test_length_is_that_of_a_string_or_else_of_the_json_text(content, characters):
+    command = DIALECT.ask(b'{"type":"ask","content":' + content.encode() + b"}")
+    assert isinstance(command, c.Send)
+    assert command.characters == characters
 
 
 @pytest.mark.parametrize(

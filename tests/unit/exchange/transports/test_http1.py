@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import h11
 import pytest
@@ -17,7 +16,7 @@ from exchange.front import Ending, Refusal, SocketRules, Upgrade
 from exchange.transports import http1
 from tests.harness.raw_socket import CLOSE, PING, PONG, TEXT, RawSocket, close_payload, frame, upgrade_request
 from tests.harness.socket_server import LOOPS, Recorder, SocketServer
-from tests.harness.waiting import WAIT_SECONDS
+from tests.harness.waiting import soon
 
 GET = b"GET /health HTTP/1.1\r\nHost: exchange.test\r\n\r\n"
 
@@ -31,14 +30,6 @@ def loop(request: pytest.FixtureRequest) -> str:
 def server(loop: str) -> Iterator[SocketServer]:
     with SocketServer(loop) as server:
         yield server
-
-
-def soon(condition: Callable[[], bool]) -> None:
-    """Wait until something is so in the server's thread."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "not so in time"
-        time.sleep(0.01)
 
 
 def connections_count(server: SocketServer) -> int:

@@ -15,7 +15,7 @@ def test_other_bytes_are_refused(data):
     assert text_of(data) is None
 
 
-@pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_depth_is_exact(opening, closing):
     nested = lambda depth: opening * depth + b"1" + closing * depth  # noqa: E731
     assert not too_deep(nested(64))

@@ -1,5 +1,4 @@
 import asyncio
-import time
 
 import pytest
 
@@ -8,7 +7,7 @@ from exchange.storage.redis import connection as module
 from exchange.storage.redis.connection import INFLIGHT_BYTES, INFLIGHT_COUNT, WRITE_COUNT, Break, Connection, Counters
 from exchange.storage.redis.resp import ReplyError, pack
 from tests.harness.transport import StubTransport
-from tests.harness.waiting import eventually
+from tests.harness.waiting import eventually, stall
 
 PING = pack(("PING",))
 
@@ -209,7 +208,7 @@ async def test_a_pause_of_this_process_is_not_the_servers_fault():
     rig = Rig(timeout_seconds=0.2)
     rig.send()
     await eventually(lambda: rig.transport.writes)
-    time.sleep(0.5)  # the loop stands still, as when the process is stopped
+    stall(0.5)
     await tick()
     await tick()
     assert rig.breaks == []

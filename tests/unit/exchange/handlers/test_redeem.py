@@ -1,0 +1,210 @@
+"""Using invitation codes, on two nodes with one store in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from exchange.core.errors import StorageUnavailable
+from exchange.handlers import redeem
+from exchange.handlers.exchange import Policy
+from exchange.ports import InviteWord
+from exchange.storage.memory.state import Memory
+from tests.harness.waiting import eventually
+from tests.harness.world import Peer, Place, Time
+
+POLICY = Policy(asks_per_minute=0, store_up_seconds=0, failures_connection=3, failures_address=5)
+UNKNOWN = "Invalid or expired invitation code"
+LIMITED = "Too many attempts. Try again later."
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def memory(time) -> Memory:
+    return Memory(time)
+
+
+@pytest.fixture
+async def here(memory) -> AsyncIterator[Place]:
+    place = await Place(memory, "here", POLICY).start()
+    yield place
+    await place.exchange.settled(10)
+
+
+@pytest.fixture
+async def there(memory) -> AsyncIterator[Place]:
+    place = await Place(memory, "there", POLICY).start()
+    yield place
+    await place.exchange.settled(10)
+
+
+async def invite(peer: Peer) -> str:
+    return (await peer.ask("create_invite"))["code"]
+
+
+async def use(peer: Peer, code: object) -> str:
+    reply = await peer.ask("connect", code=code)
+    return reply.get("message", reply["type"])
+
+
+async def test_both_hear_of_each_other_under_one_connection(here, there):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    reply = await bob.ask("connect", code=code)
+    assert reply["friend"] == {"username": "ann", "nickname": "Ann"}
+    heard = await ann.hears("friend_connected")
+    assert heard["friend"] == {"username": "bob", "nickname": "Bob"}
+    assert heard["connectionId"] == reply["connectionId"]
+    assert there.witness.invites == ["redeemed"]
+
+
+async def test_whoever_is_nobody_yet_can_say_who_it_is_and_redeem_at_once(here, there):
+    ann = await here.identified("ann")
+    peer = there.connect()
+    peer.say("connect", code=await invite(ann), username="bob")
+    await peer.hears("connected_to_friend")
+    assert peer.types == ["connected", "identified", "connected_to_friend"]
+
+
+async def test_a_code_works_once(here, there):
+    ann, bob, cat = await here.identified("ann"), await there.identified("bob"), await there.identified("cat")
+    code = await invite(ann)
+    assert await use(bob, code) == "connected_to_friend"
+    await there.exchange.settled(10)
+    assert await use(cat, code) == UNKNOWN
+
+
+async def test_of_many_who_redeem_one_code_at_the_same_time_one_succeeds(here, there):
+    ann = await here.identified("ann")
+    peers = [await place.identified(f"user{place.info.id}{number}") for place in (here, there) for number in range(3)]
+    code = await invite(ann)
+    outcomes = await asyncio.gather(*(use(peer, code) for peer in peers))
+    assert sorted(outcomes) == [UNKNOWN] * 5 + ["connected_to_friend"]
+    await ann.hears("friend_connected")
+    assert ann.types.count("friend_connected") == 1
+
+
+@pytest.mark.parametrize("code", ["NOSUCH", "", None, 7])
+async def test_a_code_that_nobody_made_is_refused(here, code):
+    assert await use(await here.identified("ann"), code) == UNKNOWN
+    assert here.witness.invites == ["unknown"]
+
+
+async def test_a_code_that_ran_out_is_refused_as_such(here, there, time):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    time.ms += POLICY.invite_life_ms
+    assert await use(bob, code) == "Invitation code has expired"
+    assert there.witness.invites == ["expired"]
+
+
+async def test_an_own_invitation_is_refused_and_stays_open(here, there):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    assert await use(ann, code) == "Cannot connect to your own invitation"
+    assert await use(bob, code) == "connected_to_friend"
+
+
+async def test_too_many_wrong_codes_of_a_connection_are_refused_unseen_until_the_window_ends(here, there, time):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    for _ in range(POLICY.failures_connection):
+        assert await use(bob, "NOSUCH") == UNKNOWN
+    assert await use(bob, code) == LIMITED
+    time.ms += POLICY.failures_window_ms
+    assert await use(bob, code) == "connected_to_friend"
+
+
+async def test_too_many_wrong_codes_of_an_address_are_refused_on_every_node(here, there):
+    ann = await here.identified("ann", address="198.51.100.1")
+    code = await invite(ann)
+    for number in range(POLICY.failures_address):
+        assert await use(await there.identified(f"user{number}"), "NOSUCH") == UNKNOWN
+    assert await use(await here.identified("last"), code) == LIMITED
+    assert await use(await here.identified("elsewhere", address="198.51.100.2"), code) == "connected_to_friend"
+
+
+async def test_friends_who_connect_again_keep_their_connection(here, there):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    first = await bob.ask("connect", code=await invite(ann))
+    await ann.hears("friend_connected")
+    again = await ann.ask("connect", code=await invite(bob))
+    assert again["connectionId"] == first["connectionId"]
+
+
+async def test_an_inviter_who_has_just_left_can_be_joined_and_finds_the_friend_on_return(here, there):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    ann.leave()
+    await here.exchange.settled(10)
+    assert await use(bob, code) == "connected_to_friend"
+    assert (await bob.ask("ask", content="there?"))["message"] == "Ann is not connected"
+    back = await here.identified("ann")
+    assert (await back.hears("friend_connected"))["friend"]["username"] == "bob"
+    await eventually(lambda: not next(iter(bob.connection.session.identified().links)).waiting)
+    assert (await bob.ask("ask", content="there?"))["type"] == "question_sent"
+
+
+async def test_a_friendship_whose_inviter_does_not_come_back_ends(here, there, time, monkeypatch):
+    monkeypatch.setattr(redeem, "LAPSE_MARGIN_SECONDS", -POLICY.grace_ms / 1000)
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    ann.leave()
+    await here.exchange.settled(10)
+    assert await use(bob, code) == "connected_to_friend"
+    assert (await bob.hears("friend_disconnected"))["friend"]["username"] == "ann"
+
+
+async def test_an_inviter_who_left_long_ago_cannot_be_joined(here, there, time):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    ann.leave()
+    await here.exchange.settled(10)
+    time.ms += POLICY.grace_ms
+    assert await use(bob, code) == "Ann is not connected"
+    assert (await bob.ask("ask", content="there?"))["message"] == "No active connection. Please connect first."
+
+
+async def test_whoever_waits_for_another_redeem_gets_the_code_if_that_fails(here, there):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    uid = ann.connection.session.identified().uid
+    await here.store.invites.claim(code, "uid-other", "nonce", claim_ms=60_000)
+    bob.say("connect", code=code)
+    await asyncio.sleep(0)
+    await here.store.invites.settle(code, uid, "nonce", commit=False)
+    await bob.hears("connected_to_friend")
+
+
+async def test_a_code_that_somebody_holds_too_long_is_refused_as_transient(here, there, monkeypatch):
+    monkeypatch.setattr(redeem, "BUSY_PAUSES_SECONDS", (0.0, 0.0))
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    await here.store.invites.claim(code, "uid-other", "nonce", claim_ms=60_000)
+    assert (await use(bob, code)).startswith("Service temporarily unavailable")
+
+
+async def test_a_redeem_that_failed_half_way_leaves_no_friendship_and_the_code_open(here, there, monkeypatch):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code = await invite(ann)
+    put, count = there.store.links.put, []
+
+    async def failing(*words, **more):
+        count.append(1)
+        if len(count) == 2:
+            raise StorageUnavailable
+        return await put(*words, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(there.store.links, "put", failing)
+        assert (await use(bob, code)).startswith("Service temporarily unavailable")
+        await there.exchange.settled(10)
+    for peer in (ann, bob):
+        assert (await here.store.links.table(peer.connection.session.identified().uid))[1] == ()
+    assert (await here.store.invites.peek(code))[0] is InviteWord.OPEN
+    assert not bob.connection.session.identified().held
+    assert await use(bob, code) == "connected_to_friend"

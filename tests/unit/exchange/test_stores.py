@@ -1,0 +1,74 @@
+"""The configured store: what its settings become, and how a start is refused."""
+
+import pytest
+
+from exchange import stores
+from exchange.core.errors import StorageUnavailable
+from exchange.refusal import StartRefused
+from exchange.settings import load
+from exchange.storage.redis.fitness import Unfit
+from exchange.stores import connect, inspect
+
+SETTINGS = load(
+    {
+        "EXCHANGE_REDIS__URL": "redis://user:hidden@redis.example:1/2",
+        "EXCHANGE_REDIS__PREFIX": "other",
+        "EXCHANGE_REDIS__COMMAND_TIMEOUT_SECONDS": "2.5",
+        "EXCHANGE_SECRETS__INDEX_KEY": "a key of the hashes",
+    }
+)
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What the store was opened with; ``fails`` makes opening fail."""
+
+    class Opened(dict):
+        fails: Exception | None = None
+
+    opened = Opened()
+
+    async def open_store(url, **options):
+        opened.update(options, url=url)
+        if opened.fails is not None:
+            raise opened.fails
+        return "the store"
+
+    monkeypatch.setattr(stores, "open_store", open_store)
+    monkeypatch.setattr(stores, "inspect_store", open_store)
+    return opened
+
+
+async def test_the_store_is_opened_as_configured(opened):
+    assert await connect(SETTINGS) == "the store"
+    assert opened["url"] == "redis://user:hidden@redis.example:1/2"
+    assert (opened["prefix"], opened["index_key"]) == ("other", b"a key of the hashes")
+    assert opened["timing"].timeout_seconds == 2.5
+
+
+async def test_a_look_before_the_start_needs_no_key(opened):
+    await inspect(SETTINGS)
+    assert opened["prefix"] == "other"
+    assert "index_key" not in opened
+
+
+@pytest.mark.parametrize("step", [connect, inspect])
+@pytest.mark.parametrize("error", [Unfit("The store is too old."), StorageUnavailable("The store does not answer")])
+async def test_a_store_that_cannot_be_used_refuses_the_start_in_one_sentence(opened, step, error):
+    opened.fails = error
+    with pytest.raises(StartRefused) as refusal:
+        await step(SETTINGS)
+    assert str(refusal.value) == str(error).rstrip(".") + "."
+    assert refusal.value.__cause__ is None, "a traceback would show the address"
+
+
+async def test_a_real_store_can_be_opened_twice_and_is_one(valkey):
+    settings = load({"EXCHANGE_REDIS__URL": valkey.url})
+    await inspect(settings)
+    one, other = await connect(settings), await connect(settings)
+    try:
+        assert await one.ports.jobs.hold("job", "one", ttl_ms=60_000)
+        assert not await other.ports.jobs.hold("job", "other", ttl_ms=60_000)
+    finally:
+        await one.close()
+        await other.close()
