@@ -37,7 +37,7 @@ def reserve(host: str, port: int, *, variable: str) -> socket.socket:
     family, address = _resolve(host, port)
     try:
         # Fails if anybody listens or holds a placeholder; connections that linger after an earlier run do not count.
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
+        with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
         try:
@@ -84,7 +84,7 @@ def reachable(host: str) -> str:
 
 
 def _bound(family: socket.AddressFamily, address: tuple[str | int | bytes, ...], *options: int) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         for option in options:
             bound.setsockopt(socket.SOL_SOCKET, option, 1)

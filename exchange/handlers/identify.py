@@ -9,7 +9,6 @@ import structlog
 from exchange.core.commands import Identified, Identify
 from exchange.core.errors import NameTaken, NameUnusable, Unavailable
 from exchange.core.events import FriendCame
-from exchange.core.ids import Uid
 from exchange.core.links import LinkTable
 from exchange.core.model import Link, Presence
 from exchange.core.session import Session, State
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from exchange.handlers.exchange import Exchange
 
 log = structlog.get_logger()
+
+LEAVING_PAUSES_SECONDS = (0.01, 0.03, 0.1, 0.3)
+"""How long a claim waits for a holder without a session: it is taking leave, and the name comes free last."""
 
 
 async def identify(exchange: "Exchange", session: Session, command: Identify) -> Identified:
@@ -73,12 +75,12 @@ async def _enter(exchange: "Exchange", session: Session, presence: Presence, nic
     try:
         await store.wakes.listen(user.uid)
         opened = await store.users.open(presence, nick)
-        stale = await _restore(exchange, user, opened)
+        links = await _restore(exchange, user, opened)
     except BaseException:
         hub.unseat(user)
         store.wakes.forget(user.uid)
         raise
-    user.links = LinkTable((link for link in opened.links if link.peer not in stale), opened.rev)
+    user.links = links
     session.user = user
     session.state = State.IDENTIFIED
     session.last_asker = ""
@@ -98,36 +100,52 @@ async def _undo(exchange: "Exchange", presence: Presence) -> None:
 
 
 async def _claim(exchange: "Exchange", presence: Presence, *, keep_uid: bool = False) -> Claim:
+    """Claim a name; wait a moment for a holder who is just leaving, and put aside one whose node is dead."""
     names, leases = exchange.store.names, exchange.store.leases
-    claim = await names.claim(presence.name, presence, keep_uid=keep_uid)
-    if claim.word is ClaimWord.TAKEN and not await leases.alive(claim.node):
-        if await leases.store_up_seconds() < exchange.policy.store_up_seconds:
-            # After an outage every lease is gone and nobody is dead: let the nodes renew first (DEL-28).
-            raise Unavailable
-        claim = await names.claim(presence.name, presence, keep_uid=keep_uid, evict=claim.holder)
-    if claim.word is ClaimWord.TAKEN:
-        raise NameTaken
-    return claim
+    for pause in (*LEAVING_PAUSES_SECONDS, 0.0):
+        claim = await names.claim(presence.name, presence, keep_uid=keep_uid)
+        if claim.word is not ClaimWord.TAKEN:
+            return claim
+        if not await leases.alive(claim.node):
+            if await leases.store_up_seconds() < exchange.policy.store_up_seconds:
+                # After an outage every lease is gone and nobody is dead: let the nodes renew first (DEL-28).
+                raise Unavailable
+            claim = await names.claim(presence.name, presence, keep_uid=keep_uid, evict=claim.holder)
+            if claim.word is not ClaimWord.TAKEN:
+                return claim
+        holder = await exchange.store.users.standing(claim.uid)
+        if holder is not None and holder.sessions_count:
+            break
+        await asyncio.sleep(pause)
+    raise NameTaken
 
 
-async def _restore(exchange: "Exchange", user: LocalUser, opened: Opened) -> frozenset[Uid]:
-    """Give the friends of a quick reconnect their end back (MAGI-32); return the peers who are not here any more."""
-    links, grace_ms = exchange.store.links, exchange.policy.grace_ms
+async def _restore(exchange: "Exchange", user: LocalUser, opened: Opened) -> LinkTable:
+    """Give the friends of a quick reconnect their end back (MAGI-32); return the table with who is still here."""
+    back = [link for link in opened.links if link.peer in opened.restored]
+    stand = [link for link in opened.links if link.peer not in opened.restored]
+    given = await asyncio.gather(*(_give_back(exchange, user, link, link.peer in opened.waiting) for link in back))
+    return LinkTable((*stand, *(link for link in given if link is not None)), opened.rev)
 
-    async def give_back(link: Link) -> Uid | None:
-        mine = Link(user.uid, link.connection, user.name, user.nick)
-        if link.peer in opened.waiting:
-            put = await links.put(link.peer, mine, notice=Notice.QUIET, condition=Condition.LINKED)
-        else:
-            put = await links.put(link.peer, mine, notice=Notice.ANNOUNCE, condition=Condition.HERE)
-        if put.word is not PutWord.ABSENT:
-            return None
+
+async def _give_back(exchange: "Exchange", user: LocalUser, link: Link, waited: bool) -> Link | None:
+    links = exchange.store.links
+    mine = Link(user.uid, link.connection, user.name, user.nick)
+    if waited:
+        put = await links.put(link.peer, mine, notice=Notice.QUIET, condition=Condition.LINKED)
+    else:
+        put = await links.put(link.peer, mine, notice=Notice.ANNOUNCE, condition=Condition.HERE)
+    if put.word is PutWord.ABSENT:
         # The friend is away too. Set our end aside again: the friend may still come back within the grace.
-        await links.end(user.uid, link.peer, link.connection, keep_ms=grace_ms)
-        return link.peer
-
-    gone = await asyncio.gather(*(give_back(link) for link in opened.links if link.peer in opened.restored))
-    return frozenset(peer for peer in gone if peer is not None)
+        await links.end(user.uid, link.peer, link.connection, keep_ms=exchange.policy.grace_ms)
+        return None
+    standing = await exchange.store.users.standing(link.peer)
+    if standing is None or (standing.name, standing.nick) == (link.name, link.nick):
+        return link
+    # It took another name while we were away.
+    link = replace(link, name=standing.name, nick=standing.nick)
+    await links.put(user.uid, link, notice=Notice.QUIET, condition=Condition.LINKED)
+    return link
 
 
 async def _move(exchange: "Exchange", session: Session, user: LocalUser, name: str, nick: str) -> None:

@@ -111,6 +111,40 @@ async def without_a_grace_nobody_comes_back_to_friends(place: Place):
     await bob.nothing_more()
 
 
+@covers("MAGI-32.a", "MAGI-18.c")
+async def a_friend_who_took_another_name_meanwhile_is_found_under_it(place: Place):
+    ada, bob = await place.friends()
+    await ada.close()
+    await bob.expect("friend_disconnected")
+    await bob.identify("robert", "Rob")
+    heir = await place.person("bob", "Heir", 0)
+    again = await place.client(1)
+    await place.claim(again, "ada", "Ada")
+    await bob.expect("friend_connected", friend=friend("ada", "Ada"))
+    await bob.ask("hello", "ada")
+    await again.expect("question", from_="robert", fromNickname="Rob")
+    await again.refused(
+        {"type": "ask", "content": 1, "to": "bob"}, "No active connection with Heir. Create an invite first."
+    )
+    await again.call({"type": "ask", "content": 2, "to": "rob"}, "question_sent", to="Rob")
+    await bob.expect("question", content=2)
+    await heir.nothing_more()
+
+
+@covers("MAGI-28.b", "MAGI-18.c")
+async def who_joined_meanwhile_is_told_under_the_name_it_has_now(place: Place):
+    ada, bob = await place.friends()
+    cy = await place.person("cy", "Cy", 1)
+    code = await ada.invite()
+    await ada.close()
+    await bob.expect("friend_disconnected")
+    told = await cy.redeem(code)
+    await cy.identify("cyrus", "Cyrus")
+    again = await place.client(0)
+    await place.claim(again, "ada", "Ada")
+    await again.expect("friend_connected", connectionId=told["connectionId"], friend=friend("cyrus", "Cyrus"))
+
+
 @covers("MAGI-32.a", "MAGI-31.a")
 async def friends_who_both_left_find_each_other_again(place: Place):
     ada, bob = await place.friends()
