@@ -25,7 +25,7 @@ test: $(READY) ## Run all tests (ARGS="-k words" for some)
 	@echo "==> tests that need the machine for themselves"
 	@$(BIN)/pytest -q -m serial $(ARGS) $(OR_NONE)
 
-check: $(READY) ## Lint, types, layers and house rules: the fast gate
+check: $(READY) ## Lint, types, layers, house rules and unit tests: the fast gate
 	@echo "==> format and lint"
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
@@ -36,6 +36,8 @@ check: $(READY) ## Lint, types, layers and house rules: the fast gate
 	@tail -n 3 $(VENV)/layers.txt
 	@echo "==> house rules"
 	@$(BIN)/pytest -q tests/house
+	@echo "==> unit tests"
+	@$(BIN)/pytest -q -n 2 tests/unit
 
 docs: $(READY) ## Write the generated reference pages again
 	@$(BIN)/python -m exchange settings --markdown > docs/reference/settings.md

@@ -1,8 +1,10 @@
 """What a start prints: where the exchange is and how to try it, for a person or as lines of JSON."""
 
+import shutil
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TextIO
 
 from exchange.logs.entry import LEVELS, Entry
@@ -63,7 +65,7 @@ class Started:
                 "",
                 *(f"  {name:<10} {value}" for name, value in rows),
                 "",
-                f"Connect a first client:   python -m websockets {self.websocket}",
+                f"Connect a first client:   {_python()} -m websockets {self.websocket}",
                 f"and type as a first line: {FIRST_FRAME}",
                 "Stop with Ctrl-C.",
                 "",
@@ -107,3 +109,14 @@ class Console:
 
 def _entry(event: str, context: dict[str, str]) -> str:
     return Entry(time.time_ns() // 1_000_000, LEVELS["info"], "🔹", event, context, "serve").json()
+
+
+def _python() -> str:
+    """Return how to type the interpreter that has the stock client: it is this one, and perhaps not on the path."""
+    own = Path(sys.executable)
+    if shutil.which("python") == str(own):
+        return "python"
+    try:
+        return str(own.relative_to(Path.cwd()))
+    except ValueError:
+        return str(own)

@@ -144,7 +144,7 @@ class Limits(Group):
         default=30, description="Wrong codes per address and minute (MAGI-30)."
     )
     open_invites_count: Count = Field(default=20, description="Open invitations per user.")
-    connections_count: Count = Field(default=20_000, description="Connections per node.")
+    connections_count: Count = Field(default=10_000, description="Connections per node.")
     pending_frames_count: int = Field(
         default=32, ge=1, le=10_000, description="Requests a connection may have waiting."
     )

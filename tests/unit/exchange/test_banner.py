@@ -1,5 +1,6 @@
 import io
 import json
+import subprocess
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_banner_says_where_everything_is_and_how_to_connect():
         "http://127.0.0.1:9083/metrics",
         "wss://magi.example/",
         "/srv/data",
-        "python -m websockets ws://127.0.0.1:8082/",
+        " -m websockets ws://127.0.0.1:8082/",
     ):
         assert part in text
 
@@ -65,3 +66,9 @@ def test_a_reader_that_is_gone_does_not_end_the_exchange():
     console = Console("text", out=Gone(), err=Gone())
     console.started(FACTS)
     console.say("still here")
+
+
+def test_the_suggested_client_can_be_started_as_printed():
+    (line,) = (line for line in FACTS.banner().splitlines() if "-m websockets" in line)
+    python = line.removeprefix("Connect a first client:").split()[0]
+    subprocess.run([python, "-m", "websockets", "--version"], check=True, capture_output=True)

@@ -103,6 +103,7 @@ async def test_with_later_messages_on_their_way_the_first_answer_stands(there, f
     there.store.wakes.forget(uid_of(bob))
     ann.say("ask", content="one")
     ann.say("ask", content="two")
+    await there.store.wakes.listen(uid_of(bob))
     await eventually(lambda: ann.types.count("error") == 2)
     assert "question" not in bob.types
 
