@@ -95,17 +95,25 @@ class Exchange:
     async def _run(self, handler: Handler, session: Session, command: Command[Any], settle: Settle) -> None:
         started = self.store.clock.steady()
         outcome = await self._outcome(handler, session, command)
-        settle.settle(outcome)
-        error = outcome if isinstance(outcome, ExchangeError) else None
-        self.witness.handled(command, error, self.store.clock.steady() - started)
+        try:
+            settle.settle(outcome)
+            error = outcome if isinstance(outcome, ExchangeError) else None
+            self.witness.handled(command, error, self.store.clock.steady() - started)
+            await self._finish(session, command)
+        finally:
+            self._running.pop(session.client, None)
+            settle.proceed()
+
+    async def _finish(self, session: Session, command: Command[Any]) -> None:
         while session.after:
             step = session.after.pop(0)
             try:
                 await step()
             except ExchangeError as error:
                 log.warning("command.unfinished", command=type(command).__name__, reason=str(error))
-        self._running.pop(session.client, None)
-        settle.proceed()
+            except Exception:
+                # The other steps, and the connection's other requests, are not to blame for a mistake of ours.
+                log.exception("command.unfinished", command=type(command).__name__)
 
     async def _outcome(self, handler: Handler, session: Session, command: Command[Any]) -> Reply | ExchangeError:
         try:

@@ -87,11 +87,8 @@ class LocalHub:
         if seat is not None and seat.user is user:
             del self._seats[user.uid]
             self.changes_count += 1
-        for wake in user.backlog:
-            if type(wake) is Envelope:
-                self._refuse(wake, "live_gone")
+        self._drop_envelopes(user, "live_gone")
         user.backlog.clear()
-        user.backlog_bytes = 0
 
     def holds(self, uid: Uid) -> bool:
         return uid in self._seats
@@ -157,7 +154,7 @@ class LocalHub:
         else:
             self.hold(user)
             self._wait(user, wake, size_bytes)
-            self._spawn(self._after(user, self.tenure.assure))
+            self._spawn(self._renewed(user))
 
     def gap(self) -> None:
         """Read all tables again, in paced batches, and tell the differences (DEL-34)."""
@@ -206,6 +203,15 @@ class LocalHub:
         setattr(self._counts, reason, getattr(self._counts, reason) + 1)
         if self._expected:
             self._land(envelope, taken=False)
+
+    def _drop_envelopes(self, user: LocalUser, reason: str) -> None:
+        kept = [wake for wake in user.backlog if type(wake) is not Envelope]
+        for wake in user.backlog:
+            if type(wake) is Envelope:
+                self._refuse(wake, reason)
+        user.backlog.clear()
+        user.backlog.extend(kept)
+        user.backlog_bytes = 0
 
     def _land(self, envelope: Envelope, *, taken: bool) -> None:
         landing = self._expected.pop((envelope.sender, envelope.id), None)
@@ -265,6 +271,16 @@ class LocalHub:
         except ExchangeError as error:
             log.warning("table.unread", reason=str(error))
             self._refuse(envelope, "live_unlinked")
+        finally:
+            self.release(user)
+
+    async def _renewed(self, user: LocalUser) -> None:
+        """Let the wakes of a user wait until this node certainly may act for it; drop envelopes if it may not."""
+        try:
+            await self.tenure.assure()
+        except ExchangeError as error:
+            log.warning("wakes.dropped", reason=str(error))
+            self._drop_envelopes(user, "live_fenced")
         finally:
             self.release(user)
 

@@ -104,8 +104,10 @@ async def test_with_later_messages_on_their_way_the_first_answer_stands(there, f
     ann.say("ask", content="one")
     ann.say("ask", content="two")
     await there.store.wakes.listen(uid_of(bob))
-    await eventually(lambda: ann.types.count("error") == 2)
-    assert "question" not in bob.types
+    await ann.hears("question_sent")
+    assert ann.types[-2:] == ["error", "question_sent"]
+    assert (await bob.hears("question"))["content"] == "two", "a repeat of the first would overtake the second"
+    assert bob.types.count("question") == 1
 
 
 async def test_what_certainly_was_not_sent_is_refused_at_once(here, friends, memory):

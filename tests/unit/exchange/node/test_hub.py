@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from exchange.core.errors import Unavailable
 from exchange.core.events import Delivered, Event, FriendCame, FriendWent
 from exchange.core.links import LinkTable
 from exchange.core.model import Envelope, Kind, Link, Presence
@@ -38,6 +39,16 @@ class Landing:
 
     def landed(self, *, taken: bool) -> None:
         self.taken.append(taken)
+
+
+class Lost:
+    """A lease that cannot be renewed."""
+
+    def current(self) -> bool:
+        return False
+
+    async def assure(self) -> None:
+        raise Unavailable
 
 
 class Rig:
@@ -192,6 +203,36 @@ async def test_wakes_wait_until_the_lease_is_assured(rig):
     assert rig.events == []
     await eventually(lambda: rig.events)
     assert rig.tenure.assured == 1
+
+
+async def test_without_a_lease_envelopes_are_dropped_and_changes_of_links_are_not(rig):
+    rig.hub.tenure = Lost()
+    rig.wake(rig.letter())
+    rig.wake(Linked(2, 1, True, CAT.peer, CAT.connection, CAT.name, CAT.nick, 2, False))
+    await eventually(lambda: rig.events)
+    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick)]
+    assert rig.counts.live_fenced == 1
+
+
+async def test_a_friend_who_was_never_announced_is_not_seen_off(rig):
+    rig.wake(Linked(2, 1, False, CAT.peer, CAT.connection, CAT.name, CAT.nick, 2, False))
+    rig.wake(Unlinked(3, 2, CAT.peer, CAT.connection))
+    assert rig.events == []
+    rig.wake(Linked(4, 3, False, CAT.peer, CAT.connection, CAT.name, CAT.nick, 4, False))
+    rig.wake(Linked(5, 4, True, CAT.peer, CAT.connection, CAT.name, CAT.nick, 4, False))
+    rig.wake(Unlinked(6, 5, CAT.peer, CAT.connection))
+    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick), FriendWent(CAT.name, CAT.nick)]
+
+
+async def test_a_friend_whose_announcement_was_missed_is_announced_by_a_reload(rig):
+    put = await rig.store.links.put(rig.user.uid, CAT)
+    made = put.link.made
+    rig.wake(Linked(put.rev, put.prev, False, CAT.peer, CAT.connection, CAT.name, CAT.nick, made, False))
+    assert rig.events == []
+    rig.hub.hold(rig.user)
+    await rig.hub.reload(rig.user)
+    rig.hub.release(rig.user)
+    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick)]
 
 
 async def test_a_user_who_left_is_told_nothing_and_what_waited_counts_as_gone(rig):
