@@ -216,6 +216,9 @@ class Tenure(Protocol):
     def current(self) -> bool:
         """Tell whether the lease certainly still holds."""
 
+    def doubt(self) -> None:
+        """Do not count on the lease before it was renewed."""
+
     async def assure(self) -> None:
         """Return at once if the lease holds, else once it was renewed.
 

@@ -157,7 +157,11 @@ class LocalHub:
             self._spawn(self._renewed(user))
 
     def gap(self) -> None:
-        """Read all tables again, in paced batches, and tell the differences (DEL-34)."""
+        """Read all tables again, in paced batches, and tell the differences (DEL-34).
+
+        The lease first: a store that came back empty has fenced this node, and every session is attached anew.
+        """
+        self.tenure.doubt()
         self.gaps_count += 1
         log.warning("wakes.gap", users=len(self._seats))
         self._spawn(self._reload_all())
@@ -294,6 +298,11 @@ class LocalHub:
             self.release(user)
 
     async def _reload_all(self) -> None:
+        try:
+            await self.tenure.assure()
+        except ExchangeError as error:
+            log.warning("tables.unread", reason=str(error))  # the store went away again, and will report another gap
+            return
         seats = list(self._seats.values())
         random.shuffle(seats)  # no user is always the last, and nodes do not ask in step
         for start in range(0, len(seats), RELOAD_BATCH):

@@ -53,6 +53,10 @@ class Lease:
         """Tell whether the lease certainly still holds. Cheap enough to ask before every message."""
         return self._steady() < self._until
 
+    def doubt(self) -> None:
+        """Count on the lease only after it was renewed: the store was away, and perhaps lost what it knew."""
+        self._until = float("-inf")
+
     async def assure(self) -> None:
         """Return at once if the lease holds, else once it was renewed, or everything was set up anew after a loss.
 

@@ -5,12 +5,14 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from tests.conformance.magi.client import Frame, PlainClient, befriend, friend
 from tests.harness.cluster import HOST, Cluster, cluster
 from tests.harness.waiting import eventually
 
 FRIENDS = 50
+ELSEWHERE = "127.0.0.2"
 PRESENCE_SECONDS = 15.0
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(180)]
@@ -38,10 +40,30 @@ def quick_box() -> Iterator[Cluster]:
         yield running
 
 
-async def person(box: Cluster, node: int, name: str) -> PlainClient:
-    client = await (await PlainClient.dial(box.nodes[node].url, address=HOST)).greeted()
+@pytest.fixture
+def patient_box() -> Iterator[Cluster]:
+    """Short leases and a long grace."""
+    with cluster(2, workers=1, settings={**QUICK, "EXCHANGE_SESSION__GRACE_SECONDS": "30"}) as running:
+        yield running
+
+
+async def person(box: Cluster, node: int, name: str, address: str = HOST) -> PlainClient:
+    client = await (await PlainClient.dial(box.nodes[node].url, address=address)).greeted()
     await client.identify(name, name.capitalize())
     return client
+
+
+async def claimed(client: PlainClient, name: str) -> bool:
+    await client.send({"type": "identify", "username": name})
+    frame = await client.next()
+    assert frame["type"] == "identified" or frame["message"] == "Username already taken"
+    return bool(frame["type"] == "identified")
+
+
+def names(box: Cluster) -> list[bytes]:
+    """The names that the store knows, held or in their grace."""
+    with redis.Redis(unix_socket_path=str(box.valkey.socket)) as store:
+        return list(store.scan_iter("magi:1:name:*"))
 
 
 async def within(seconds: float, client: PlainClient) -> Frame:
@@ -64,25 +86,31 @@ async def test_friends_of_a_killed_node_are_told_once_within_the_presence_time(b
         }
     for _, staying in pairs:
         await staying.nothing_more()
-    # The names are free at once, and belong to strangers: nobody inherits a friendship.
-    heir = await person(box, 1, "dying0")
+    # The names are free at once. Who comes from elsewhere is a stranger and inherits no friendship.
+    heir = await person(box, 1, "dying0", address=ELSEWHERE)
     await heir.send({"type": "ask", "content": "?", "to": "staying0"})
     await heir.expect_error("No active connection with Staying0. Create an invite first.")
     await asyncio.gather(heir.close(), *(client.close() for pair in pairs for client in pair))
+
+
+async def test_whoever_comes_back_from_a_killed_node_finds_its_friends(patient_box: Cluster) -> None:
+    dying, staying = await person(patient_box, 0, "dying"), await person(patient_box, 1, "staying")
+    await befriend(dying, staying)
+    patient_box.nodes[0].kill()
+    await staying.expect("friend_disconnected", friend=friend("dying", "Dying"))
+    back = await (await PlainClient.dial(patient_box.nodes[1].url, address=HOST)).greeted()
+    await eventually(lambda: claimed(back, "dying"))
+    await staying.expect("friend_connected", friend=friend("dying", "dying"))
+    await back.send({"type": "ask", "content": "still there?", "to": "staying"})
+    await staying.expect("question", content="still there?", from_="dying", fromNickname="dying")
+    await asyncio.gather(*(client.close() for client in (dying, staying, back)))
 
 
 async def test_a_name_held_by_a_killed_node_can_be_claimed_within_the_presence_time(quick_box: Cluster) -> None:
     ghost = await person(quick_box, 0, "ghost")
     quick_box.nodes[0].kill()
     client = await (await PlainClient.dial(quick_box.nodes[1].url, address=HOST)).greeted()
-
-    async def claimed() -> bool:
-        await client.send({"type": "identify", "username": "ghost"})
-        frame = await client.next()
-        assert frame["type"] == "identified" or frame["message"] == "Username already taken"
-        return frame["type"] == "identified"
-
-    await eventually(claimed, PRESENCE_SECONDS)
+    await eventually(lambda: claimed(client, "ghost"), PRESENCE_SECONDS)
     await asyncio.gather(ghost.close(), client.close())
 
 
@@ -92,14 +120,27 @@ async def test_a_frozen_node_is_fenced_and_its_clients_learn_what_ended(quick_bo
     quick_box.nodes[0].signal(signal.SIGSTOP)
     await other.expect("friend_disconnected", friend=friend("frozen", "Frozen"))
     await other.nothing_more()
-    # While it is frozen, somebody else takes its user's name.
-    await other.send({"type": "identify", "username": "other", "nickname": "Other"})
-    await other.expect("identified")
+    await eventually(lambda: len(names(quick_box)) == 1)  # the grace is over, and the name forgotten
     quick_box.nodes[0].signal(signal.SIGCONT)
     await frozen.expect("friend_disconnected", friend=friend("other", "Other"))
     await frozen.nothing_more()
     # It goes on as if new: same socket, same name, new friendships.
     await befriend(frozen, other)
+    await other.send({"type": "ask", "content": "back?", "to": "frozen"})
+    await frozen.expect("question", content="back?", from_="other", fromNickname="Other")
+    await other.expect("question_sent", content="back?", to="Frozen")
+    await asyncio.gather(frozen.close(), other.close())
+
+
+async def test_a_node_that_wakes_up_within_the_grace_brings_its_clients_back(patient_box: Cluster) -> None:
+    frozen, other = await person(patient_box, 0, "frozen"), await person(patient_box, 1, "other")
+    await befriend(frozen, other)
+    patient_box.nodes[0].signal(signal.SIGSTOP)
+    await other.expect("friend_disconnected", friend=friend("frozen", "Frozen"))
+    patient_box.nodes[0].signal(signal.SIGCONT)
+    await other.expect("friend_connected", friend=friend("frozen", "Frozen"))
+    # Its client has slept through all of it.
+    await frozen.nothing_more()
     await other.send({"type": "ask", "content": "back?", "to": "frozen"})
     await frozen.expect("question", content="back?", from_="other", fromNickname="Other")
     await other.expect("question_sent", content="back?", to="Frozen")

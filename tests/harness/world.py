@@ -44,6 +44,9 @@ class Tenure:
     def current(self) -> bool:
         return self.holds
 
+    def doubt(self) -> None:
+        self.holds = False
+
     async def assure(self) -> None:
         self.assured += 1
         if not self.renewable:

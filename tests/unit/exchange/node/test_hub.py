@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from exchange.core.errors import Unavailable
 from exchange.core.events import Delivered, Event, FriendCame, FriendWent
 from exchange.core.links import LinkTable
 from exchange.core.model import Envelope, Kind, Link, Presence
@@ -39,16 +38,6 @@ class Landing:
 
     def landed(self, *, taken: bool) -> None:
         self.taken.append(taken)
-
-
-class Lost:
-    """A lease that cannot be renewed."""
-
-    def current(self) -> bool:
-        return False
-
-    async def assure(self) -> None:
-        raise Unavailable
 
 
 class Rig:
@@ -206,7 +195,7 @@ async def test_wakes_wait_until_the_lease_is_assured(rig):
 
 
 async def test_without_a_lease_envelopes_are_dropped_and_changes_of_links_are_not(rig):
-    rig.hub.tenure = Lost()
+    rig.tenure.holds = rig.tenure.renewable = False
     rig.wake(rig.letter())
     rig.wake(Linked(2, 1, True, CAT.peer, CAT.connection, CAT.name, CAT.nick, 2, False))
     await eventually(lambda: rig.events)
@@ -306,6 +295,13 @@ async def test_a_gap_tells_what_changed_meanwhile_and_nothing_else(rig):
     await eventually(lambda: len(rig.events) == 2)
     assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick), FriendWent(ANN.name, ANN.nick)]
     assert rig.hub.gaps_count == 2
+
+
+async def test_after_a_gap_the_lease_is_renewed_before_anything_counts_on_it(rig):
+    rig.hub.gap()
+    assert not rig.tenure.current()
+    await eventually(rig.tenure.current)
+    assert rig.tenure.assured == 1
 
 
 async def test_a_gap_while_the_store_is_away_changes_nothing_and_lets_go(rig):

@@ -79,6 +79,15 @@ async def test_a_lease_counts_from_when_its_renewal_was_sent(rig, monkeypatch):
     assert not rig.lease.current()
 
 
+async def test_a_lease_in_doubt_counts_again_once_it_was_renewed(rig):
+    await rig.lease.start()
+    rig.lease.doubt()
+    assert not rig.lease.current()
+    await rig.lease.assure()
+    assert rig.lease.current()
+    assert rig.attached == []
+
+
 async def test_it_is_renewed_in_time(rig):
     own = Rig(renew_seconds=0.01)
     try:
