@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ import pytest
 from tests.harness.valkey import Valkey
 
 
-@pytest.fixture(scope="session")
-def valkey_server() -> Iterator[Valkey]:
-    """One server for all tests of a worker process."""
+@contextlib.contextmanager
+def running() -> Iterator[Valkey]:
+    """Run a server in a directory of its own; both are gone afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="magi-"))
     server = Valkey(directory)
     try:
@@ -21,6 +22,13 @@ def valkey_server() -> Iterator[Valkey]:
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Valkey]:
+    """One server for all tests of a worker process."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -33,11 +41,5 @@ def valkey(valkey_server: Valkey) -> Valkey:
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
     """A real server that the test may stop, freeze and start again."""
-    directory = Path(tempfile.mkdtemp(prefix="magi-"))
-    server = Valkey(directory)
-    try:
-        server.start()
+    with running() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(directory, ignore_errors=True)
