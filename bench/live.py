@@ -86,11 +86,11 @@ def measure(stack: Stack, number: int, load: Load, program: Path, cores: Cores) 
     Raises:
         Unmeasurable: A process did not start or the load was broken off.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-") as path, _redis(Path(path), cores.rest) as (redis, url):
+    with tempfile.TemporaryDirectory(prefix="bench-") as path, run_redis(Path(path), cores.rest) as (redis, url):
         ports = free_ports(2)
         with contextlib.ExitStack() as started:
             nodes = [
-                started.enter_context(_node(stack, f"node-{port}", port, url, cores, Path(path))) for port in ports
+                started.enter_context(run_node(stack, f"node-{port}", port, url, cores, Path(path))) for port in ports
             ]
             for node, port in zip(nodes, ports, strict=True):
                 await_listening(node, ("127.0.0.1", port))
@@ -130,7 +130,7 @@ def reduce(stack: str, number: int, said: dict[str, Any], node_pids: Sequence[in
 
 
 @contextlib.contextmanager
-def _redis(directory: Path, cores: set[int]) -> Iterator[tuple[Process, str]]:
+def run_redis(directory: Path, cores: set[int]) -> Iterator[tuple[Process, str]]:
     """Run Redis as the product does by default: everything on disk within a second."""
     path = directory / "redis.sock"
     command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--dir", str(directory)]
@@ -140,7 +140,7 @@ def _redis(directory: Path, cores: set[int]) -> Iterator[tuple[Process, str]]:
         yield process, f"unix://{path}"
 
 
-def _node(
+def run_node(
     stack: Stack, name: str, port: int, url: str, cores: Cores, directory: Path
 ) -> contextlib.AbstractContextManager[Process]:
     command, environment = stack.command(port, url), stack.environment()
