@@ -99,21 +99,22 @@ class Exchange:
             settle.settle(outcome)
             error = outcome if isinstance(outcome, ExchangeError) else None
             self.witness.handled(command, error, self.store.clock.steady() - started)
-            await self._finish(session, command)
+            await self.finish(session)
         finally:
             self._running.pop(session.client, None)
             settle.proceed()
 
-    async def _finish(self, session: Session, command: Command[Any]) -> None:
+    async def finish(self, session: Session) -> None:
+        """Do what a handler left to be done after its reply."""
         while session.after:
             step = session.after.pop(0)
             try:
                 await step()
             except ExchangeError as error:
-                log.warning("command.unfinished", command=type(command).__name__, reason=str(error))
+                log.warning("command.unfinished", client=session.client, reason=str(error))
             except Exception:
                 # The other steps, and the connection's other requests, are not to blame for a mistake of ours.
-                log.exception("command.unfinished", command=type(command).__name__)
+                log.exception("command.unfinished", client=session.client)
 
     async def _outcome(self, handler: Handler, session: Session, command: Command[Any]) -> Reply | ExchangeError:
         try:

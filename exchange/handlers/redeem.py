@@ -77,13 +77,14 @@ async def _redeem(exchange: "Exchange", session: Session, user: LocalUser, comma
         exchange.spawn(exchange.insist(lambda: settle(code, inviter, nonce, commit=False), "invite.revert"))
         raise
     exchange.spawn(exchange.insist(lambda: settle(code, inviter, nonce, commit=True), "invite.settle"))
+    # From here on the friendship stands. Whatever the caller hears, the inviter is told and the hold ends.
+    session.after.append(lambda: _announce(exchange, user, link))
     try:
         await exchange.hub.reload(user, known=frozenset({inviter}))
     except StorageUnavailable:
         # The friendship stands. The next wake will not fit the table's revision, and it will be read again then.
         user.links.put(link)
     exchange.witness.invite("redeemed")
-    session.after.append(lambda: _announce(exchange, user, link))
     log.info("users.connected", connection=link.connection, user1=link.name, user2=user.name)
     return Redeemed(link.connection, link.name, link.nick)
 

@@ -11,7 +11,7 @@ import structlog
 from exchange.core.errors import ExchangeError
 from exchange.core.events import FriendWent
 from exchange.core.links import differences
-from exchange.core.session import Session, State
+from exchange.core.session import State
 from exchange.entropy import new_id
 from exchange.front import Ending
 from exchange.handlers.exchange import Exchange
@@ -49,12 +49,12 @@ async def _attach_again(exchange: Exchange, connection: Connection) -> None:
         session.state = State.ANONYMOUS
         connection.close(Ending.STORE)
         return
+    if not connection.open:
+        # It broke off meanwhile, and its farewell was said to the session before this one.
+        session.after.clear()
+        await exchange.leave(session)
+        return
     _, went = differences(user.links, session.identified().links)
     for link in went:
         connection.tell(FriendWent(link.name, link.nick))
-    await _finish(session)
-
-
-async def _finish(session: Session) -> None:
-    while session.after:
-        await session.after.pop(0)()
+    await exchange.finish(session)

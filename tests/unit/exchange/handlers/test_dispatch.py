@@ -4,24 +4,8 @@ import pytest
 
 from exchange.core.errors import StorageUnavailable
 from exchange.handlers import dispatch
-from exchange.storage.memory.state import Memory
 from tests.harness.waiting import eventually
-from tests.harness.world import Peer, Place, Time, befriend
-
-
-@pytest.fixture
-def memory() -> Memory:
-    return Memory(Time())
-
-
-@pytest.fixture
-async def here(memory) -> Place:
-    return await Place(memory, "here").start()
-
-
-@pytest.fixture
-async def there(memory) -> Place:
-    return await Place(memory, "there").start()
+from tests.harness.world import Peer, befriend
 
 
 @pytest.fixture

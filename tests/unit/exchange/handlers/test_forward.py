@@ -3,26 +3,10 @@
 import pytest
 
 from exchange.handlers.exchange import Policy
-from exchange.storage.memory.state import Memory
 from tests.harness.waiting import eventually
-from tests.harness.world import Peer, Place, Time, befriend
+from tests.harness.world import Peer, Place, befriend
 
 BURST = 2
-
-
-@pytest.fixture
-def memory() -> Memory:
-    return Memory(Time())
-
-
-@pytest.fixture
-async def here(memory) -> Place:
-    return await Place(memory, "here").start()
-
-
-@pytest.fixture
-async def there(memory) -> Place:
-    return await Place(memory, "there").start()
 
 
 @pytest.fixture

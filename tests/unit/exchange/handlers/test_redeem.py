@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -208,3 +209,19 @@ async def test_a_redeem_that_failed_half_way_leaves_no_friendship_and_the_code_o
     assert (await here.store.invites.peek(code))[0] is InviteWord.OPEN
     assert not bob.connection.session.identified().held
     assert await use(bob, code) == "connected_to_friend"
+
+
+async def test_a_redeem_cut_off_by_its_deadline_is_announced_and_holds_nobody_up(memory, here, monkeypatch):
+    hasty = await Place(memory, "hasty", replace(POLICY, reply_seconds=0.5)).start()
+    ann, bob = await here.identified("ann"), await hasty.identified("bob")
+    code = await invite(ann)
+
+    async def never(*_words, **_more):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(hasty.hub, "reload", never)
+    assert await use(bob, code) == "Service temporarily unavailable. Please try again."
+    # The friendship was made before the deadline: it stands, and both ends work.
+    await ann.hears("friend_connected")
+    await eventually(lambda: bob.connection.session.identified().held == 0)
+    await hasty.exchange.settled(10)

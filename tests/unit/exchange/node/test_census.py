@@ -5,23 +5,7 @@ import pytest
 from exchange.core.errors import StorageUnavailable
 from exchange.core.model import Counts
 from exchange.node.census import Census
-from exchange.storage.memory.state import Memory
-from tests.harness.world import Place, Time
-
-
-@pytest.fixture
-def memory() -> Memory:
-    return Memory(Time())
-
-
-@pytest.fixture
-async def here(memory) -> Place:
-    return await Place(memory, "here").start()
-
-
-@pytest.fixture
-async def there(memory) -> Place:
-    return await Place(memory, "there").start()
+from tests.harness.world import Place
 
 
 def census_of(place: Place) -> Census:

@@ -89,3 +89,21 @@ async def test_connections_that_never_said_who_they_are_are_left_alone(places):
     await attach_all(here.exchange, here.roster)
     assert peer.closed is None
     assert peer.types == ["connected"]
+
+
+async def test_a_client_that_breaks_off_while_it_is_attached_again_leaves_nothing_behind(places, monkeypatch):
+    here, _ = places
+    ann = await here.identified("ann")
+    open_session = here.store.users.open
+
+    async def broken_off(*words):
+        opened = await open_session(*words)
+        ann.leave()
+        return opened
+
+    monkeypatch.setattr(here.store.users, "open", broken_off)
+    await fence(here)
+    assert await here.exchange.settled(10) == 0
+    assert len(here.hub) == 0
+    assert await here.store.names.find("ann", "magi") is None
+    assert [presence async for presence in here.store.leases.noted("fenced again")] == []
