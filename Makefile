@@ -11,10 +11,10 @@ ARGS ?=
 # With words to choose by, one of the two parts of the tests may have nothing to run (status 5).
 OR_NONE = $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: help run test check fast docs bench lock clean
+.PHONY: help run test check fast chaos chaos-nightly docs bench lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 run: $(READY) ## Start the exchange: embedded Valkey, two nodes, a worker (ARGS="--port 9000" for more)
 	@$(BIN)/magi-exchange serve --nodes 2 $(ARGS)
@@ -23,7 +23,7 @@ test: $(READY) ## Run all tests (ARGS="-k words" for some)
 	@echo "==> tests that share the machine"
 	@$(BIN)/pytest -q -n 2 -m "not serial" $(ARGS) $(OR_NONE)
 	@echo "==> tests that need the machine for themselves"
-	@$(BIN)/pytest -q -m serial $(ARGS) $(OR_NONE)
+	@$(BIN)/pytest -q -m "serial and not chaos" $(ARGS) $(OR_NONE)
 
 check: $(READY) ## Lint, types, layers, house rules and unit tests: the fast gate
 	@echo "==> format and lint"
@@ -38,6 +38,12 @@ check: $(READY) ## Lint, types, layers, house rules and unit tests: the fast gat
 	@$(BIN)/pytest -q tests/house
 	@echo "==> unit tests"
 	@$(BIN)/pytest -q -n 2 tests/unit
+
+chaos: $(READY) ## Kill, freeze and cut what runs, and prove that nothing accepted is lost: minutes
+	@$(BIN)/pytest -q -m chaos tests/chaos $(ARGS)
+
+chaos-nightly: $(READY) ## The same at full size, for hours; writes docs/results
+	@MAGI_CHAOS_LEVEL=nightly $(BIN)/pytest -q -m chaos tests/chaos $(ARGS)
 
 docs: $(READY) ## Write the generated reference pages again
 	@$(BIN)/python -m exchange settings --markdown > docs/reference/settings.md

@@ -1,7 +1,7 @@
 /* Load for the bench: pairs of users that ask and answer each other over WebSockets, in one epoll loop.
  *
  *   generator --a 127.0.0.1:P --b 127.0.0.1:P [--pairs N] [--bytes N] [--rate N]
- *             [--warm S] [--saturate S] [--pace S] [--watch PID,PID,...]
+ *             [--warm S] [--saturate S] [--pace S] [--watch PID,PID,...] [--stored 0|1] [--ack-every N]
  *
  * A of every pair sits on endpoint --a and asks, B sits on --b and answers. First everybody is identified and paired by
  * invitation codes. Then two measured phases, each drained at its end; what does not come by then is lost:
@@ -9,27 +9,25 @@
  *   saturate   every pair has exactly one message under way; the next leaves when this one is delivered and receipted
  *   pace       messages leave at fixed due times, whatever became of earlier ones; latency counts from the due time
  *
+ * With --stored 1 both ends are extended clients whose messages go through mailboxes: every message has an id, every
+ * n-th delivery is acknowledged, along with those before it, and a receipt must say `delivered`.
+ *
  * Every message carries its pair and number: a doubled, reordered or misdirected one ends the run, and so does an
  * `error` frame. One line of JSON goes to standard output; exit status 1 comes with a reason on standard error.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { PAIRS = 1000, INPUT_BYTES = 16384, OUTPUT_BYTES = 8192, UNDER_WAY = 1024, WATCHED = 32, SAMPLES = 1 << 22 };
-enum { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10, SETUP_SECONDS = 20, DRAIN_SECONDS = 3, SECOND = 1000000000 };
+#include "frames.h"
+#include "samples.h"
+
+enum { PAIRS = 1000, INPUT_BYTES = 16384, OUTPUT_BYTES = 8192, UNDER_WAY = 1024, ID_BYTES = 65, OFFSET_BYTES = 65 };
+enum { SETUP_SECONDS = 20, DRAIN_SECONDS = 3 };
 
 typedef struct Conn {
     int fd, pair;
@@ -39,101 +37,24 @@ typedef struct Conn {
     int64_t due[UNDER_WAY];              /* ns, by number modulo UNDER_WAY */
     char json[OUTPUT_BYTES];             /* the message, complete but for its number */
     size_t json_bytes;
-    char *number;
+    char *number, *id_number; /* where the number stands in it; the second only if messages are stored */
     char input[INPUT_BYTES];
     size_t input_bytes;
 } Conn;
-typedef struct { int64_t values[SAMPLES]; size_t count; } Samples; /* ns */
-typedef struct { int64_t at, own_cpu, cpu[WATCHED]; uint64_t done; } Mark;
-
 static enum { SETUP, SATURATE, PACE, DRAIN } phase = SETUP;
 static Conn conns[2 * PAIRS]; /* memory is touched only as it is used */
-static int pairs = 100, body_bytes = 230, rate = 2000, linked, loop_fd, timer_fd, watched;
+static int pairs = 100, body_bytes = 230, rate = 2000, ack_every = 1, linked, loop_fd, timer_fd;
+static bool stored;
 static double warm_seconds = 1, saturate_seconds = 4, pace_seconds = 4;
-static int watch_pid[WATCHED];
-static clockid_t watch_clock[WATCHED]; /* what a process has used, all its threads together */
 static uint64_t total_sent, total_done, lost, pace_next;
-static int64_t pace_start, window_from, window_to; /* messages due in the window are measured */
-static Samples delivery, receipt, late;
-
-static void die(const char *format, ...) {
-    va_list values;
-    va_start(values, format);
-    vfprintf(stderr, format, values);
-    fputc('\n', stderr);
-    va_end(values);
-    exit(1);
-}
-
-static int64_t clock_ns(clockid_t clock) {
-    struct timespec t;
-    if (clock_gettime(clock, &t)) die("a watched process is gone");
-    return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
-}
-
-static int64_t now(void) { return clock_ns(CLOCK_MONOTONIC); }
-
-static void note(Samples *samples, int64_t due, int64_t at) {
-    if (due < window_from || due >= window_to) return;
-    if (samples->count == SAMPLES) die("the window is too long for %d samples", SAMPLES);
-    samples->values[samples->count++] = at - due;
-}
-
-static int by_size(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Nearest rank: the smallest value that at least `share` of the samples do not exceed. */
-static double rank_us(const Samples *samples, double share) {
-    if (!samples->count) return 0;
-    size_t rank = (size_t)ceil(share * (double)samples->count);
-    return (double)samples->values[rank ? rank - 1 : 0] / 1000;
-}
-
-static void print_samples(const char *name, Samples *samples) {
-    qsort(samples->values, samples->count, sizeof *samples->values, by_size);
-    printf(",\"%s\":{\"count\":%zu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%.1f}", name, samples->count,
-           rank_us(samples, 0.5), rank_us(samples, 0.9), rank_us(samples, 0.99), rank_us(samples, 1));
-    samples->count = 0;
-}
-
-static Mark mark(void) {
-    Mark m = {.at = now(), .own_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), .done = total_done};
-    for (int i = 0; i < watched; i++) m.cpu[i] = clock_ns(watch_clock[i]);
-    return m;
-}
-
-static void print_window(const char *name, const Mark *from, const Mark *to) {
-    double seconds = (double)(to->at - from->at) / SECOND;
-    uint64_t messages = to->done - from->done;
-    printf("\"%s\":{\"seconds\":%.4f,\"messages\":%" PRIu64 ",\"rate\":%.1f,\"own_cpu_us\":%.1f,\"cpu_us\":{", name,
-           seconds, messages, (double)messages / seconds, (double)(to->own_cpu - from->own_cpu) / 1000);
-    for (int i = 0; i < watched; i++)
-        printf("%s\"%d\":%.1f", i ? "," : "", watch_pid[i], (double)(to->cpu[i] - from->cpu[i]) / 1000);
-    printf("}");
-    print_samples("delivery_us", &delivery);
-    print_samples("receipt_us", &receipt);
-    print_samples("late_us", &late);
-    printf("},");
-}
+static int64_t pace_start;
 
 /* --- frames out --- */
 
 static void send_frame(Conn *c, int opcode, const char *data, size_t bytes) {
-    static uint32_t key = 2463534242u;
-    unsigned char out[OUTPUT_BYTES + 8];
-    size_t head = 2;
+    unsigned char out[OUTPUT_BYTES + HEAD_BYTES];
     if (bytes > OUTPUT_BYTES) die("a frame to send is too long");
-    out[0] = (unsigned char)(0x80 | opcode);
-    out[1] = (unsigned char)(0x80 | (bytes < 126 ? bytes : 126));
-    if (bytes >= 126) out[head++] = (unsigned char)(bytes >> 8), out[head++] = (unsigned char)bytes;
-    key ^= key << 13, key ^= key >> 17, key ^= key << 5; /* xorshift: servers must unmask for real */
-    memcpy(out + head, &key, 4);
-    const unsigned char *mask = out + head;
-    unsigned char *body = out + head + 4;
-    for (size_t i = 0; i < bytes; i++) body[i] = (unsigned char)data[i] ^ mask[i & 3];
-    size_t length = head + 4 + bytes;
+    size_t length = pack_frame(out, opcode, data, bytes);
     ssize_t gone = send(c->fd, out, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (gone != (ssize_t)length) die("a server does not read, or is gone: %s", strerror(errno));
 }
@@ -147,36 +68,37 @@ static void send_text(Conn *c, const char *format, ...) {
     send_frame(c, TEXT, text, (size_t)bytes);
 }
 
+static void put_number(char *digits, uint64_t number) {
+    for (int i = 9; i >= 0; i--, number /= 10) digits[i] = (char)('0' + number % 10);
+}
+
 static void send_message(Conn *c, int64_t due) {
     uint64_t number = c->sent++, oldest = c->delivered < c->receipted ? c->delivered : c->receipted;
     if (number - oldest >= UNDER_WAY) die("more than %d messages of one user under way: overloaded", UNDER_WAY);
     c->due[number % UNDER_WAY] = due;
-    for (int i = 9; i >= 0; i--, number /= 10) c->number[i] = (char)('0' + number % 10);
+    put_number(c->number, number);
+    if (stored) put_number(c->id_number, number);
     total_sent++;
     send_frame(c, TEXT, c->json, c->json_bytes);
     if (phase == PACE) note(&late, due, now());
 }
 
+static char side(const Conn *c) { return c->asks ? 'a' : 'b'; }
+
 static void compose(Conn *c) {
-    char filler[OUTPUT_BYTES];
+    char filler[OUTPUT_BYTES], id[ID_BYTES] = "";
     static const char words[] = "may I ask what the plan for the week is, and who takes part? ";
     int fill = body_bytes - 16;
     for (int i = 0; i < fill; i++) filler[i] = words[(size_t)i % (sizeof words - 1)];
     const char *type = c->asks ? "ask" : "answer", *to = c->asks ? "bob" : "ann";
-    static const char format[] = "{\"type\":\"%s\",\"content\":\"%04d.0000000000 %.*s\",\"to\":\"%s%d\"}";
-    c->json_bytes = (size_t)snprintf(c->json, sizeof c->json, format, type, c->pair, fill, filler, to, c->pair);
+    if (stored) snprintf(id, sizeof id, ",\"id\":\"%04d%c-0000000000\"", c->pair, side(c));
+    static const char format[] = "{\"type\":\"%s\",\"content\":\"%04d.0000000000 %.*s\",\"to\":\"%s%d\"%s}";
+    c->json_bytes = (size_t)snprintf(c->json, sizeof c->json, format, type, c->pair, fill, filler, to, c->pair, id);
     c->number = strchr(c->json, '.') + 1;
+    if (stored) c->id_number = strrchr(c->json, '-') + 1;
 }
 
 /* --- frames in --- */
-
-/* Where the string value of a key begins, or NULL. White space around the colon is tolerated. */
-static const char *value_of(const char *text, size_t bytes, const char *key) {
-    const char *end = text + bytes, *at = memmem(text, bytes, key, strlen(key));
-    if (!at) return NULL;
-    for (at += strlen(key); at < end && (*at == ':' || *at == ' '); at++) {}
-    return at < end && *at == '"' ? at + 1 : NULL;
-}
 
 /* Check that the frame is about message `number` of the pair, and return when that message was due. */
 static int64_t due_of(const Conn *sender, uint64_t number, const char *text, size_t bytes) {
@@ -184,7 +106,28 @@ static int64_t due_of(const Conn *sender, uint64_t number, const char *text, siz
     if (!content || text + bytes - content < 16) die("a frame without our content: %.*s", (int)bytes, text);
     if (atoi(content) != sender->pair || strtoull(content + 5, NULL, 10) != number || number >= sender->sent)
         die("pair %d waits for message %" PRIu64 ", but got %.15s", sender->pair, number, content);
+    if (stored) {
+        char id[ID_BYTES], got[ID_BYTES];
+        snprintf(id, sizeof id, "%04d%c-%010" PRIu64, sender->pair, side(sender), number);
+        if (!copy_value(text, bytes, "\"id\"", got, sizeof got) || strcmp(id, got))
+            die("message %s does not carry its id: %.*s", id, (int)bytes, text);
+    }
     return sender->due[number % UNDER_WAY];
+}
+
+/* Say that delivery number `count` is safe, and all before it. Ends a run whose mail cannot be acknowledged. */
+static void acknowledge(Conn *c, uint64_t count, const char *text, size_t bytes) {
+    char offset[OFFSET_BYTES];
+    if (!copy_value(text, bytes, "\"offset\"", offset, sizeof offset))
+        die("a message that is not from the mailbox: %.*s", (int)bytes, text);
+    if (count % (uint64_t)ack_every == 0) send_text(c, "{\"type\":\"ack\",\"upTo\":\"%s\"}", offset);
+}
+
+/* Both ends are there all the time: a message that had to wait for its reader is a fault of the exchange. */
+static void check_status(const char *text, size_t bytes) {
+    char status[16];
+    if (!copy_value(text, bytes, "\"status\"", status, sizeof status) || strcmp(status, "delivered"))
+        die("a receipt that does not say delivered: %.*s", (int)bytes, text);
 }
 
 static void message_done(const Conn *sender, int64_t at) {
@@ -192,20 +135,27 @@ static void message_done(const Conn *sender, int64_t at) {
     if (phase == SATURATE) send_message(sender->partner, at);
 }
 
+static void identify(Conn *c) {
+    static const char features[] = ",\"features\":[\"ids\",\"resume\",\"persist\",\"offline\"]";
+    const char *who = c->asks ? "ann" : "bob", *nick = c->asks ? "Ann" : "Bob", *wanted = stored ? features : "";
+    send_text(c, "{\"type\":\"identify\",\"username\":\"%s%d\",\"nickname\":\"%s %d\"%s}", who, c->pair, nick, c->pair,
+              wanted);
+}
+
 static void on_setup_frame(Conn *c, const char *type, const char *text, size_t bytes) {
     if (!strncmp(type, "connected\"", 10)) {
-        send_text(c, "{\"type\":\"identify\",\"username\":\"%s%d\",\"nickname\":\"%s %d\"}", c->asks ? "ann" : "bob",
-                  c->pair, c->asks ? "Ann" : "Bob", c->pair);
+        identify(c);
     } else if (!strncmp(type, "identified\"", 11)) {
+        if (stored && !memmem(text, bytes, "\"offline\"", 9)) die("mail is not offered: %.*s", (int)bytes, text);
         c->identified = true;
         if (c->partner->identified) send_text(c->asks ? c : c->partner, "{\"type\":\"create_invite\"}");
     } else if (!strncmp(type, "invite_created\"", 15)) {
-        const char *code = value_of(text, bytes, "\"code\"");
-        if (!code) die("an invitation without a code");
-        send_text(c->partner, "{\"type\":\"connect\",\"code\":\"%.*s\"}", (int)strcspn(code, "\""), code);
+        char code[32];
+        if (!copy_value(text, bytes, "\"code\"", code, sizeof code)) die("an invitation without a code");
+        send_text(c->partner, "{\"type\":\"connect\",\"code\":\"%s\"}", code);
     } else if (!strncmp(type, c->asks ? "friend_connected\"" : "connected_to_friend\"", c->asks ? 17 : 20)) {
         linked++;
-    } else {
+    } else if (!stored || strncmp(type, "friend_presence\"", 16)) {
         die("unexpected frame: %.*s", (int)bytes, text);
     }
 }
@@ -220,9 +170,11 @@ static void on_text(Conn *c, const char *text, size_t bytes) {
         die("an error frame: %.*s", (int)bytes, text);
     } else if (!strncmp(type, push, strlen(push))) {
         note(&delivery, due_of(sender, sender->delivered, text, bytes), at);
+        if (stored) acknowledge(c, sender->delivered + 1, text, bytes);
         if (++sender->delivered <= sender->receipted) message_done(sender, at);
     } else if (!strncmp(type, sent, strlen(sent))) {
         note(&receipt, due_of(c, c->receipted, text, bytes), at);
+        if (stored) check_status(text, bytes);
         if (++c->receipted <= c->delivered) message_done(c, at);
     } else {
         on_setup_frame(c, type, text, bytes);
@@ -233,7 +185,7 @@ static size_t take_handshake(Conn *c) {
     const char *end = memmem(c->input, c->input_bytes, "\r\n\r\n", 4);
     if (!end) return 0;
     size_t bytes = (size_t)(end - c->input) + 4;
-    if (strncmp(c->input, "HTTP/1.1 101", 12) || !memmem(c->input, bytes, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28))
+    if (strncmp(c->input, "HTTP/1.1 101", 12) || !memmem(c->input, bytes, ACCEPT, sizeof ACCEPT - 1))
         die("the handshake was refused: %.60s", c->input);
     c->upgraded = true;
     return bytes;
@@ -241,23 +193,16 @@ static size_t take_handshake(Conn *c) {
 
 /* Handle the frame that begins at `at` and return its length, or 0 if it is not all there yet. */
 static size_t take_frame(Conn *c, size_t at) {
-    const unsigned char *in = (const unsigned char *)c->input + at;
-    size_t there = c->input_bytes - at, head = 2;
-    if (there < 2) return 0;
-    size_t bytes = in[1];
-    if (bytes == 126) {
-        if (there < 4) return 0;
-        bytes = (size_t)in[2] << 8 | in[3];
-        head = 4;
-    }
-    if (bytes > INPUT_BYTES - head || in[1] > 126) die("a frame from the server is masked or too long");
-    if (there < head + bytes) return 0;
-    const char *data = (const char *)in + head;
-    if (in[0] == (0x80 | TEXT)) on_text(c, data, bytes);
-    else if (in[0] == (0x80 | PING)) send_frame(c, PONG, data, bytes);
-    else if (in[0] == (0x80 | CLOSE)) die("a server closed with %d", bytes > 1 ? in[head] << 8 | in[head + 1] : 0);
-    else if (in[0] != (0x80 | PONG)) die("a frame from the server begins with 0x%02x", in[0]);
-    return head + bytes;
+    Frame f;
+    size_t length = unpack_frame(c->input + at, c->input_bytes - at, INPUT_BYTES, &f);
+    if (!length) return 0;
+    if (length > INPUT_BYTES) die("a frame from the server is masked or too long");
+    const unsigned char *code = (const unsigned char *)f.data;
+    if (f.first == (0x80 | TEXT)) on_text(c, f.data, f.bytes);
+    else if (f.first == (0x80 | PING)) send_frame(c, PONG, f.data, f.bytes);
+    else if (f.first == (0x80 | CLOSE)) die("a server closed with %d", f.bytes > 1 ? code[0] << 8 | code[1] : 0);
+    else if (f.first != (0x80 | PONG)) die("a frame from the server begins with 0x%02x", f.first);
+    return length;
 }
 
 static void on_readable(Conn *c) {
@@ -303,9 +248,9 @@ static void run_window(const char *name, double seconds) {
     window_from = now() + (int64_t)(warm_seconds * SECOND);
     window_to = window_from + (int64_t)(seconds * SECOND);
     serve(window_from, NULL);
-    Mark from = mark();
+    Mark from = mark(total_done);
     serve(window_to, NULL);
-    Mark to = mark();
+    Mark to = mark(total_done);
     phase = DRAIN;
     serve(now() + (int64_t)DRAIN_SECONDS * SECOND, all_done);
     lost = total_sent - total_done;
@@ -340,13 +285,11 @@ static struct sockaddr_in endpoint(const char *text) {
 }
 
 static void join(Conn *c, const struct sockaddr_in *address) {
-    static const char hello[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     int on = 1;
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(c->fd, (const struct sockaddr *)address, sizeof *address)) die("connect: %s", strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (send(c->fd, hello, sizeof hello - 1, MSG_NOSIGNAL) < 0) die("handshake: %s", strerror(errno));
+    if (send(c->fd, HELLO, sizeof HELLO - 1, MSG_NOSIGNAL) < 0) die("handshake: %s", strerror(errno));
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(loop_fd, EPOLL_CTL_ADD, c->fd, &event);
 }
@@ -365,14 +308,6 @@ static void set_up(const struct sockaddr_in *a, const struct sockaddr_in *b) {
     if (!all_linked()) die("only %d of %d users were paired in %d s", linked, 2 * pairs, SETUP_SECONDS);
 }
 
-static void watch(char *pids) {
-    for (char *pid = strtok(pids, ","); pid; pid = strtok(NULL, ","), watched++) {
-        if (watched == WATCHED) die("more than %d processes to watch", WATCHED);
-        watch_pid[watched] = atoi(pid);
-        if (clock_getcpuclockid(watch_pid[watched], &watch_clock[watched])) die("there is no process %s", pid);
-    }
-}
-
 int main(int argc, char **argv) {
     struct sockaddr_in a = {0}, b = {0};
     for (int i = 1; i < argc; i += 2) {
@@ -387,10 +322,14 @@ int main(int argc, char **argv) {
         else if (!strcmp(name, "--saturate")) saturate_seconds = atof(value);
         else if (!strcmp(name, "--pace")) pace_seconds = atof(value);
         else if (!strcmp(name, "--watch")) watch(value);
+        else if (!strcmp(name, "--stored")) stored = atoi(value) != 0;
+        else if (!strcmp(name, "--ack-every")) ack_every = atoi(value);
         else die("unknown option %s", name);
     }
     if (!a.sin_port || !b.sin_port || pairs < 1 || pairs > PAIRS || rate < 2 || body_bytes < 16 || body_bytes > 4096)
         die("needs --a and --b, 1 to %d pairs, a rate of 2 or more, and 16 to 4096 bytes", PAIRS);
+    /* More than half a window of 64 unacknowledged, and the exchange would wait for the load. */
+    if (ack_every < 1 || ack_every > 32) die("every 1st to 32nd delivery can be acknowledged, not every %d", ack_every);
     set_up(&a, &b);
     printf("{");
     saturate();

@@ -1,4 +1,4 @@
-"""Builds the load generator when its source is newer, runs it, and reads what it says."""
+"""Builds the load generator when a part of its source is newer, runs it, and reads what it says."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from typing import Any
 from bench.process import Unmeasurable, on_cores
 
 SOURCE = Path(__file__).with_name("generator.c")
+PARTS = (SOURCE, SOURCE.with_name("frames.h"), SOURCE.with_name("samples.h"))
 BUILD = Path(__file__).with_name("build")
 _SLACK_SECONDS = 30.0  # connecting, pairing and draining
 
@@ -28,6 +29,20 @@ class Load:
     pace_seconds: float = 4.0
 
 
+@dataclass(frozen=True)
+class Clients:
+    """What the users of a load are: plain clients, or extended ones whose messages go through mailboxes.
+
+    Extended clients acknowledge every ``ack_every``-th delivery, and with it those before.
+    """
+
+    stored: bool = False
+    ack_every: int = 1
+
+
+PLAIN = Clients()
+
+
 def build(directory: Path = BUILD) -> Path:
     """Return the compiled generator.
 
@@ -35,7 +50,7 @@ def build(directory: Path = BUILD) -> Path:
         Unmeasurable: There is no C compiler, or it refused the source.
     """
     program = directory / "generator"
-    if program.exists() and program.stat().st_mtime >= SOURCE.stat().st_mtime:
+    if program.exists() and program.stat().st_mtime >= max(part.stat().st_mtime for part in PARTS):
         return program
     compiler = shutil.which("cc")
     if compiler is None:
@@ -52,18 +67,27 @@ def build(directory: Path = BUILD) -> Path:
     return program
 
 
-def drive(program: Path, load: Load, ports: Sequence[int], watched: Sequence[int], cores: set[int]) -> dict[str, Any]:
+def drive(
+    program: Path,
+    load: Load,
+    ports: Sequence[int],
+    watched: Sequence[int],
+    cores: set[int],
+    clients: Clients = PLAIN,
+) -> dict[str, Any]:
     """Run the load against two nodes and return the generator's figures; see ``print_window`` in its source.
 
     Args:
         program: What :func:`build` returned.
-        load: The scenario.
+        load: How much, and for how long.
         ports: Of node A and node B on 127.0.0.1.
         watched: Processes whose CPU time is read at the borders of both measured windows.
         cores: Where the generator runs.
+        clients: What its users are.
 
     Raises:
-        Unmeasurable: A connection broke, an ``error`` frame came, messages were lost, doubled or reordered.
+        Unmeasurable: A connection broke, an ``error`` frame came, messages were lost, doubled or reordered, or were
+            not stored as they should be.
     """
     options = {
         "--a": f"127.0.0.1:{ports[0]}",
@@ -75,6 +99,8 @@ def drive(program: Path, load: Load, ports: Sequence[int], watched: Sequence[int
         "--saturate": load.saturate_seconds,
         "--pace": load.pace_seconds,
         "--watch": ",".join(map(str, watched)),
+        "--stored": int(clients.stored),
+        "--ack-every": clients.ack_every,
     }
     command = [str(program), *(str(word) for option in options.items() for word in option)]
     seconds = 2 * load.warm_seconds + load.saturate_seconds + load.pace_seconds + _SLACK_SECONDS

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.live import Cores, run_node, run_redis
 from bench.process import Process, Unmeasurable, await_listening, cpu_seconds, free_ports
+from bench.round import Cores, run_node, run_redis
 from bench.stacks import EXCHANGE
 
 STORM_SECONDS = 60.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from bench.live import Figures
+from bench.round import Figures
 
 PANELS = {
     "nodes_us": ("CPU of both nodes, µs per message (less is better)", "{:.1f}"),

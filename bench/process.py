@@ -120,11 +120,11 @@ def free_ports(count: int) -> list[int]:
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
-    """Return the CPU time that these processes have used so far, user and system."""
+    """Return the CPU time that these processes and their children that have ended have used so far, user and system."""
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
+        total += sum(map(int, fields[11:15]))
     return total / _TICKS
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from bench.live import Figures, Round
+from bench.round import Figures, Round
 
 COLUMNS = {
     "nodes_us": ("nodes µs/msg", "{:.1f}"),
@@ -59,6 +59,7 @@ def table(found: Mapping[str, Figures], titles: Mapping[str, str], ratio: Mappin
 def document(
     rounds: Sequence[Round],
     *,
+    scenario: str,
     started: str,
     machine: Mapping[str, Any],
     commit: Mapping[str, Any],
@@ -69,7 +70,7 @@ def document(
     """Return what is kept of a run; ``missing`` says why a stack is not in it."""
     found = medians(rounds)
     return {
-        "scenario": "live",
+        "scenario": scenario,
         "started": started,
         **commit,
         "machine": dict(machine),

@@ -1,6 +1,7 @@
 """The `bench` program: measures the exchange beside its peers, prints a table, keeps JSON and a chart.
 
-    python -m bench.run [--quick] [--rounds N] [--seconds S] [--peers ordinary,node_ws | none]
+    python -m bench.run [--quick] [--scenario live | stored | all] [--rounds N] [--seconds S]
+                        [--peers ordinary,node_ws | none]
 
 Exit status 0 if everything that was asked for was measured, 1 if a stack is missing, 2 for a wrong option.
 """
@@ -10,7 +11,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +20,10 @@ from typing import Any
 
 from bench import machine, report
 from bench.generator import Load, build
-from bench.live import Cores, Round, measure
 from bench.plot import svg
 from bench.process import Unmeasurable
-from bench.stacks import EXCHANGE, ROOT, STACKS, Stack
+from bench.round import Cores, Round, measure
+from bench.stacks import PEERS, ROOT, SCENARIOS, STACKS, Stack
 
 RESULTS = Path(__file__).with_name("results")
 TITLES = {stack.name: stack.title for stack in STACKS.values()}
@@ -36,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load = Load(warm_seconds=options.warm, saturate_seconds=options.seconds, pace_seconds=options.seconds)
     started = datetime.now(UTC)
     facts, commit = machine.describe(), machine.commit()
+    scenarios = {name: [*SCENARIOS[name], *options.peers] for name in options.scenarios}
     try:
-        rounds, missing = _measure_all([EXCHANGE, *options.peers], options.rounds, load)
+        rounds, missing = _measure_all(_together(scenarios.values()), options.rounds, load)
     except Unmeasurable as reason:
         print(f"bench: {reason}", file=sys.stderr)
         return 1
@@ -45,24 +47,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("bench: interrupted; nothing is kept", file=sys.stderr)
         return 130
     settings = {"rounds": options.rounds, "cores_apart": Cores.choose().apart, **asdict(load)}
-    kept = report.document(
-        rounds,
-        started=started.isoformat(timespec="seconds"),
-        machine=facts,
-        commit=commit,
-        settings=settings,
-        missing=missing,
-        of=EXCHANGE.name,
-    )
-    _show(rounds, kept)
-    if rounds and options.results:
-        _keep(rounds, kept, options.results / f"{started:%Y-%m-%d}-live")
+    for scenario, stacks in scenarios.items():
+        names = [stack.name for stack in stacks]
+        own = [each for each in rounds if each.stack in names]
+        own.sort(key=lambda each: (each.number, names.index(each.stack)))
+        kept = report.document(
+            own,
+            scenario=scenario,
+            started=started.isoformat(timespec="seconds"),
+            machine=facts,
+            commit=commit,
+            settings=settings | _acks(stacks),
+            missing={name: reason for name, reason in missing.items() if name in names},
+            of=names[0],
+        )
+        _show(own, kept)
+        if own and options.results:
+            _keep(own, kept, options.results / f"{started:%Y-%m-%d}-{scenario}")
     return 1 if missing else 0
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__, formatter_class=_Raw)
     parser.add_argument("--quick", action="store_true", help="one short round: shows that it runs, proves nothing")
+    parser.add_argument("--scenario", default="all", choices=[*SCENARIOS, "all"], help="what to measure (default all)")
     parser.add_argument("--rounds", type=int, help="rounds of every stack, interleaved (default 3; quick: 1)")
     parser.add_argument(
         "--seconds", type=float, help="length of each of the two measured windows (default 4; quick: 2)"
@@ -70,6 +78,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", type=_peers, default=_peers("all"), help="peers by name, `all` (default) or `none`")
     parser.add_argument("--results", type=Path, help="folder for JSON and chart (default bench/results; quick: none)")
     options = parser.parse_args(arguments)
+    options.scenarios = list(SCENARIOS) if options.scenario == "all" else [options.scenario]
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.seconds = options.seconds or (2.0 if options.quick else 4.0)
     options.warm = 0.5 if options.quick else 1.0
@@ -82,12 +91,22 @@ class _Raw(argparse.RawDescriptionHelpFormatter):
 
 
 def _peers(text: str) -> list[Stack]:
-    others = {name: stack for name, stack in STACKS.items() if stack is not EXCHANGE}
-    names = {"all": list(others), "none": []}.get(text, text.split(","))
-    unknown = [name for name in names if name not in others]
+    names = {"all": list(PEERS), "none": []}.get(text, text.split(","))
+    unknown = [name for name in names if name not in PEERS]
     if unknown:
-        raise argparse.ArgumentTypeError(f"no peer is called {unknown[0]!r}; there are {', '.join(others)}")
-    return [others[name] for name in names]
+        raise argparse.ArgumentTypeError(f"no peer is called {unknown[0]!r}; there are {', '.join(PEERS)}")
+    return [PEERS[name] for name in names]
+
+
+def _together(scenarios: Iterable[Sequence[Stack]]) -> list[Stack]:
+    """Return every stack once: scenarios that share one share its rounds."""
+    return list({stack.name: stack for stacks in scenarios for stack in stacks}.values())
+
+
+def _acks(stacks: Sequence[Stack]) -> dict[str, Any]:
+    """Say how often the extended clients of each stack acknowledge, if there are any."""
+    found = {stack.name: stack.clients.ack_every for stack in stacks if stack.clients.stored}
+    return {"ack_every": found} if found else {}
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -121,8 +140,9 @@ def _missing_unless_done(stack: Stack, missing: dict[str, str]) -> Iterator[None
 
 def _show(rounds: Sequence[Round], kept: dict[str, Any]) -> None:
     facts, found = kept["machine"], report.medians(rounds)
-    print(f"\n{facts['cores']} cores of {facts['cpu']}, Python {facts['python']}, Valkey {facts['valkey']}")
-    print(f"medians of {kept['settings']['rounds']} rounds; latency at {kept['settings']['paced_per_second']} msg/s\n")
+    print(f"\nscenario {kept['scenario']}, medians of {kept['settings']['rounds']} rounds")
+    print(f"{facts['cores']} cores of {facts['cpu']}, Python {facts['python']}, Valkey {facts['valkey']}")
+    print(f"latency at {kept['settings']['paced_per_second']} msg/s\n")
     print(report.table(found, TITLES, kept["ratios"]))
     for warning in kept["warnings"]:
         print(f"warning: {warning}")

@@ -1,4 +1,7 @@
-"""The stacks that are measured: how one node of each is started. To add a peer, add a row to ``STACKS``."""
+"""What is measured: how one node of each stack is started, who its clients are, and which stacks a scenario is about.
+
+To add a peer, add a row to ``PEERS``.
+"""
 
 import os
 import shutil
@@ -8,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.generator import BUILD
+from bench.generator import BUILD, PLAIN, Clients
 from bench.process import Unmeasurable
 
 ROOT = Path(__file__).parents[1]
-PEERS = Path(__file__).with_name("peers")
+PROGRAMS = Path(__file__).with_name("peers")
 _NODE_WS = BUILD / "node_ws"
 _INSTALL_SECONDS = 60.0
 
@@ -23,7 +26,7 @@ def _exchange(port: int, redis_url: str) -> list[str]:
 
 
 def _ordinary(port: int, redis_url: str) -> list[str]:
-    return [sys.executable, str(PEERS / "ordinary.py"), "--port", str(port), "--redis-url", redis_url]
+    return [sys.executable, str(PROGRAMS / "ordinary.py"), "--port", str(port), "--redis-url", redis_url]
 
 
 def _node_ws(port: int, redis_url: str) -> list[str]:
@@ -39,12 +42,12 @@ def _install_node_ws() -> None:
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise Unmeasurable("node and npm are not installed")
     if _NODE_WS.exists() and _same_lock():
-        shutil.copy2(PEERS / "node_ws" / "server.js", _NODE_WS)
+        shutil.copy2(PROGRAMS / "node_ws" / "server.js", _NODE_WS)
         return
     half = _NODE_WS.with_suffix(".half")  # renamed when complete: an interrupted install is never taken for a whole one
     for old in (half, _NODE_WS):
         shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(PEERS / "node_ws", half)
+    shutil.copytree(PROGRAMS / "node_ws", half)
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     try:
         outcome = subprocess.run(command, cwd=half, capture_output=True, timeout=_INSTALL_SECONDS, check=False)
@@ -59,7 +62,7 @@ def _install_node_ws() -> None:
 
 
 def _same_lock() -> bool:
-    return (_NODE_WS / "package-lock.json").read_bytes() == (PEERS / "node_ws" / "package-lock.json").read_bytes()
+    return (_NODE_WS / "package-lock.json").read_bytes() == (PROGRAMS / "node_ws" / "package-lock.json").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Stack:
     command: Callable[[int, str], list[str]]
     prepare: Callable[[], None] = _nothing  # raises Unmeasurable if this machine cannot run it
     settings: Mapping[str, str] = field(default_factory=dict)
+    clients: Clients = PLAIN
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a node: ours, without settings of the exchange that happen to be in it."""
@@ -78,18 +82,33 @@ class Stack:
         return {**inherited, **self.settings}
 
 
-EXCHANGE = Stack(
-    "exchange",
-    "magi-exchange",
-    _exchange,
+_SETTINGS = {
     # The load is far above what one person may ask, and the ops port would be the same for both nodes.
-    settings={"EXCHANGE_LIMITS__ASKS_PER_MINUTE_COUNT": "0", "EXCHANGE_OPS__PORT": "0"},
-)
-STACKS = {
+    "EXCHANGE_LIMITS__ASKS_PER_MINUTE_COUNT": "0",
+    "EXCHANGE_OPS__PORT": "0",
+    "EXCHANGE_STORE__DURABILITY": "local",
+    # Nobody is left when a node is ended, and no balancer has to take notice.
+    "EXCHANGE_DRAIN__NOTICE_SECONDS": "0",
+    "EXCHANGE_DRAIN__WINDOW_SECONDS": "0",
+}
+
+
+def _own(name: str, kind: str, clients: Clients) -> Stack:
+    return Stack(name, f"magi-exchange ({kind})", _exchange, settings=_SETTINGS, clients=clients)
+
+
+EXCHANGE = _own("exchange", "live", PLAIN)
+STORED = _own("stored", "stored", Clients(stored=True))
+STORED_8 = _own("stored_8", "stored, acks by 8", Clients(stored=True, ack_every=8))
+
+SCENARIOS = {"live": (EXCHANGE,), "stored": (STORED, STORED_8, EXCHANGE)}
+"""The exchange's own stacks of each scenario. The first is the one that ratios are about; peers are live in all of them."""
+
+PEERS = {
     stack.name: stack
     for stack in (
-        EXCHANGE,
         Stack("ordinary", "Starlette + pydantic + redis-py", _ordinary),
         Stack("node_ws", "Node.js ws + ioredis", _node_ws, _install_node_ws),
     )
 }
+STACKS = {stack.name: stack for stack in (EXCHANGE, STORED, STORED_8, *PEERS.values())}

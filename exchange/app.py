@@ -13,6 +13,7 @@ import structlog
 
 from exchange import logs
 from exchange.core.errors import ExchangeError, StorageUnavailable
+from exchange.core.features import FEATURES, HISTORY
 from exchange.core.model import NodeInfo
 from exchange.core.session import Session
 from exchange.dialects.errors import CODES
@@ -23,10 +24,13 @@ from exchange.handlers.exchange import Exchange, Policy
 from exchange.metrics import Metrics
 from exchange.node.census import Census
 from exchange.node.connection import Bounds, Connection
+from exchange.node.delivery import MailRules
+from exchange.node.drain import Drain, Plan
 from exchange.node.hub import LocalHub
 from exchange.node.lease import Lease
 from exchange.node.readiness import Readiness
 from exchange.node.reattach import attach_all
+from exchange.node.reconcile import SafetyNet
 from exchange.node.roster import Roster
 from exchange.node.witness import NodeWitness
 from exchange.ports import Store
@@ -51,8 +55,6 @@ BEATS_PER_REPORT = 10
 REPORTS_PER_READING = 5
 """Everybody's numbers are read less often than told: who asks for them gets them read at once anyway."""
 LIVE_SECONDS = 10.0
-FLUSH_SECONDS = 2.0  # for pending replies at the end (MAGI-54)
-FAREWELL_SECONDS = 10.0
 GC_THRESHOLD = 50_000
 """Allocations between two looks of the collector. Nothing on the hot path makes cycles; the default of 700 costs."""
 
@@ -60,7 +62,15 @@ GC_THRESHOLD = 50_000
 class Node:
     """One front node in the running event loop. ``start``, then ``stop``; each once."""
 
-    def __init__(self, settings: Settings, store: Store, *, sock: socket.socket, ops_sock: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        sock: socket.socket,
+        ops_sock: socket.socket,
+        on_drain: Callable[[], None] = lambda: None,
+    ) -> None:
         """Wire everything up; nothing runs yet.
 
         Args:
@@ -68,18 +78,26 @@ class Node:
             store: Its clock, and its wakes, are this node's own.
             sock: Listening socket for clients.
             ops_sock: Listening socket for probes and metrics.
+            on_drain: Is called when the ops port asks this node to end; whoever has it then calls :meth:`stop`.
         """
         self.settings = settings
         self.store = store
+        self._about = (__version__, settings.store.durability)
         self.dialect = dialect = Magi1()
         self.metrics = Metrics(
-            version=__version__, keyspace=str(keyspace.VERSION), codes={dialect.name: CODES}, routes=ROUTES
+            version=__version__,
+            keyspace=str(keyspace.VERSION),
+            durability=settings.store.durability,
+            codes={dialect.name: CODES},
+            lanes=("main", "commit") if settings.store.durability == "replicated" else ("main",),
+            routes=ROUTES,
         )
         self.journal = logs.Journal(settings.log.forwarded_per_second_count)
         counts = self.metrics.hot[dialect.name]
         self.witness = NodeWitness(dialect, counts, self.metrics, self.journal)
         self.roster = Roster(store.clock, counts, self.witness.closed, lambda: self.hub.changes_count)
-        self.hub = LocalHub(store, self.roster.teller, counts)
+        self.hub = LocalHub(store, self.roster.teller, counts, mail_rules_of(settings))
+        self.safety_net = SafetyNet(self.hub, store, counts, period_seconds=settings.session.reconcile_seconds)
         self.lease = self._lease()
         self.hub.tenure = self.lease
         self.exchange = Exchange(self.lease.info.id, store, self.hub, self.lease, self.witness, policy_of(settings))
@@ -90,11 +108,15 @@ class Node:
         transport = http1.options(self.doorman, Wheel(), proxies.client_address)
         self.server = Server(website(self, self._count_response), sock, **transport)
         self.ops_server = Server(
-            operations(self, lambda: self.readiness.started, self._alive, self.metrics.exposition), ops_sock
+            operations(self, lambda: self.readiness.started, self._alive, self.metrics.exposition, on_drain), ops_sock
         )
+        drain = settings.drain
+        plan = Plan(drain.notice_seconds, drain.window_seconds, drain.flush_seconds)
+        self.drain = Drain(plan, self.roster, others=self._others_serve, refuse=self.doorman.refuse)
         self._beat_task: asyncio.Task[None] | None = None
         self._beaten_at = time.monotonic()
         self._report_task: asyncio.Task[None] | None = None
+        self._safety_task: asyncio.Task[None] | None = None
         self._watch()
 
     # --- parts -------------------------------------------------------------------------------------------------------
@@ -157,19 +179,26 @@ class Node:
         metrics.connections_limit.set(self.settings.limits.connections_count)
         metrics.sessions.watch(lambda: len(self.hub), name)
         metrics.users.watch(lambda: len(self.hub))
+        metrics.pull_sessions.watch(lambda: self.hub.behind_count)
         metrics.wakes_missed.watch(lambda: self.hub.missed_count)
         metrics.live_gaps.watch(lambda: self.hub.gaps_count, "main")
         metrics.lease_renewal.watch(lambda: self.lease.renewed_ms / 1000)
         metrics.fenced.watch(lambda: self.lease.fenced_count)
         metrics.draining.watch(lambda: self.readiness.draining)
+        metrics.drain_remaining.watch(lambda: self.drain.remaining)
         metrics.nodes.watch(lambda: len(self.census.latest.nodes), "alive")
         metrics.write_buffer.watch(lambda: sum(one.buffered_bytes for one in self.roster), "sum")
         metrics.write_buffer.watch(lambda: max((one.buffered_bytes for one in self.roster), default=0), "max")
 
     def watch_store(self, store: RedisStore) -> None:
         """Take readiness and the numbers of the lane from the store behind the ports."""
-        self.readiness.store_up = lambda: store.lane.up
+        self.readiness.store_up = lambda: store.up
+        self.readiness.examine = store.flaws
         self.metrics.watch_lane("main", store.lane)
+        if (commit := store.commit) is not None:
+            self.metrics.watch_lane("commit", commit.lane)
+            self.metrics.waiting.watch(lambda: commit.waiting)
+            commit.on_waited = self.metrics.wait_seconds.observe
         self.metrics.unknown_versions.watch(lambda: store.unknown_records, "record")
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -180,22 +209,35 @@ class Node:
         await self.lease.start()
         await self.census.report()
         await self.census.read()
-        self._beat_task = asyncio.get_running_loop().create_task(self._beat())
+        loop = asyncio.get_running_loop()
+        self._beat_task = loop.create_task(self._beat())
+        self._safety_task = loop.create_task(self.safety_net.run())
         await self.ops_server.start()
         await self.server.start()
         self.readiness.started = True
         log.info("node.started", node_id=self.lease.info.id, version=__version__)
 
     async def stop(self) -> None:
-        """End in order: no new connections, pending replies, goodbyes, close frames, the lease (MAGI-54)."""
-        self.readiness.draining = self.doorman.draining = self.lease.draining = True
-        self.server.refuse()
-        await asyncio.gather(*(self._let_go(connection) for connection in self.roster))
-        unfinished = await self.exchange.settled(FAREWELL_SECONDS)
-        if self._beat_task is not None:
-            self._beat_task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._beat_task
+        """End in order: let the connections go as planned, then the lease, and within ``drain.total_seconds`` all of it.
+
+        Whatever does not fit into that time is left to a worker.
+        """
+        try:
+            async with asyncio.timeout(self.settings.drain.total_seconds):
+                await self._wind_up()
+        except TimeoutError:
+            log.error("drain.unfinished", node_id=self.lease.info.id, connections=len(self.roster))  # noqa: TRY400
+
+    async def _wind_up(self) -> None:
+        self.readiness.draining = True
+        await self.lease.retire()
+        await self.drain.run()
+        unfinished = await self.exchange.settled(self.settings.drain.flush_seconds)
+        for task in (self._beat_task, self._safety_task):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         self.journal.flush(float("inf"))
         with suppress(ExchangeError):
             await self.census.report()
@@ -203,11 +245,12 @@ class Node:
         await asyncio.gather(self.server.stop(), self.ops_server.stop())
         log.info("node.stopped", node_id=self.lease.info.id, unfinished=unfinished)
 
-    async def _let_go(self, connection: Connection) -> None:
-        connection.refuse_waiting()
-        await _until(lambda: not connection.busy, FLUSH_SECONDS)
-        connection.close(Ending.DRAIN)
-        await _until(lambda: not connection.open, FLUSH_SECONDS)
+    async def _others_serve(self) -> bool:
+        try:
+            nodes = await self.store.leases.serving()
+        except StorageUnavailable:
+            nodes = tuple(info for info, _ in self.census.latest.nodes)  # as they were seen last
+        return any(node.id != self.lease.info.id for node in nodes)
 
     async def _beat(self) -> None:
         """Ten times a second: measure the loop, write the log of forwarded messages; once a second: report."""
@@ -223,6 +266,7 @@ class Node:
             beats += 1
             if beats % BEATS_PER_REPORT == 0:
                 self.readiness.beat(now)
+                self.hub.go_on()
                 if self._report_task is None or self._report_task.done():
                     read = beats % (BEATS_PER_REPORT * REPORTS_PER_READING) == 0
                     self._report_task = asyncio.get_running_loop().create_task(self._report(read=read))
@@ -232,6 +276,7 @@ class Node:
             await self.census.report()
             if read:
                 await self.census.read()
+                await self.readiness.look()
         except StorageUnavailable as error:
             log.warning("census.unreported", reason=str(error))
 
@@ -244,11 +289,11 @@ class Node:
     # --- what the pages tell (transports.http.Facts) -----------------------------------------------------------------
 
     async def statistics(self) -> dict[str, Any]:
-        return statistics.statistics(await self.census.read(), self.store.clock.now_ms(), __version__)
+        return statistics.statistics(await self.census.read(), self.store.clock.now_ms(), *self._about)
 
     async def status(self, base_url: str) -> dict[str, Any]:
         base_url = self.settings.listen.public_url or base_url
-        return statistics.status(await self.census.read(), self.store.clock.now_ms(), __version__, base_url)
+        return statistics.status(await self.census.read(), self.store.clock.now_ms(), *self._about, base_url)
 
     def health(self) -> dict[str, Any]:
         latest, now_ms = self.census.latest, self.store.clock.now_ms()
@@ -256,13 +301,6 @@ class Node:
 
     def reasons(self) -> tuple[str, ...]:
         return tuple(reason.value for reason in self.readiness.reasons())
-
-
-async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for something that nobody announces, because the hot path would pay for it."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -280,6 +318,24 @@ def policy_of(settings: Settings) -> Policy:
         deadline_ms=settings.live.deadline_ms,
         reply_seconds=settings.live.reply_deadline_ms / 1000,
         store_up_seconds=settings.lease.store_up_seconds,
+        available=FEATURES if settings.history.retention_seconds else FEATURES - {HISTORY},
+        resume_ms=int(settings.session.resume_seconds * 1000),
+        mail_ttl_ms=int(settings.mailbox.ttl_seconds * 1000),
+        history_keep_ms=int(settings.history.retention_seconds * 1000),
+    )
+
+
+def mail_rules_of(settings: Settings) -> MailRules:
+    """Return what the settings decide about mail."""
+    session, mailbox = settings.session, settings.mailbox
+    return MailRules(
+        window_count=session.window_count,
+        window_bytes=session.window_bytes,
+        high_bytes=session.high_bytes,
+        low_bytes=session.low_bytes,
+        attempts_count=mailbox.attempts_count,
+        ttl_ms=int(mailbox.ttl_seconds * 1000),
+        flap_seconds=session.flap_seconds,
     )
 
 
@@ -322,7 +378,7 @@ async def run_node(
     _make_room(settings.limits.connections_count)
     store = await connect(settings)
     try:
-        node = Node(settings, store.ports, sock=sock, ops_sock=ops_sock)
+        node = Node(settings, store.ports, sock=sock, ops_sock=ops_sock, on_drain=stop.set)
         node.watch_store(store)
         await node.start()
         # What exists now lives as long as the process: the collector need not look at it again.

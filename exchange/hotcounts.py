@@ -1,8 +1,10 @@
 """What the hot path counts, as plain integers (OPS-24). ``exchange.metrics`` makes series of them at scrape."""
 
 from exchange.core.errors import (
+    Conflict,
     ExchangeError,
     Limited,
+    MailboxFull,
     Malformed,
     Missing,
     NoFriends,
@@ -21,6 +23,8 @@ OUTCOMES: dict[type[ExchangeError], str] = {
     NoFriends: "not_linked",
     Missing: "not_connected",
     Limited: "limited",
+    MailboxFull: "full",
+    Conflict: "conflict",
     Unavailable: "unavailable",
 }
 """What became of a message that was refused, by the class of the refusal or its nearest ancestor here."""
@@ -32,22 +36,34 @@ class HotCounts:
     __slots__ = (
         "answers_accepted",
         "asks_accepted",
+        "conflict",
         "duplicate",
         "error",
         "frames_in",
         "frames_out",
+        "full",
         "limited",
         "live_fenced",
         "live_full",
         "live_gone",
         "live_late",
         "live_unlinked",
+        "mail_acked",
+        "mail_given",
+        "mail_given_again",
         "malformed",
         "not_connected",
         "not_linked",
+        "reconciled_links",
+        "reconciled_mail",
+        "rollbacks",
+        "stored_answers",
+        "stored_asks",
         "unavailable",
         "wakes_envelope",
         "wakes_linked",
+        "wakes_mail",
+        "wakes_replaced",
         "wakes_unlinked",
     )
 
@@ -58,7 +74,12 @@ class HotCounts:
         # What became of each ask or answer, at the sender's node.
         self.asks_accepted = 0
         self.answers_accepted = 0
+        # Of these, the ones that went through a mailbox.
+        self.stored_asks = 0
+        self.stored_answers = 0
         self.duplicate = 0
+        self.conflict = 0
+        self.full = 0
         self.not_linked = 0
         self.not_connected = 0
         self.limited = 0
@@ -70,6 +91,16 @@ class HotCounts:
         self.wakes_envelope = 0
         self.wakes_linked = 0
         self.wakes_unlinked = 0
+        self.wakes_mail = 0
+        self.wakes_replaced = 0
+        # Mail given to sockets here, for the first time and again in a later session, and acknowledged.
+        self.mail_given = 0
+        self.mail_given_again = 0
+        self.mail_acked = 0
+        # What the safety net found (expected 0), and mailboxes that went back.
+        self.reconciled_mail = 0
+        self.reconciled_links = 0
+        self.rollbacks = 0
         # Envelopes that reached the recipient's node and no socket.
         self.live_gone = 0
         self.live_unlinked = 0

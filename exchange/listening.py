@@ -15,7 +15,7 @@ import ipaddress
 import socket
 import sys
 
-from exchange.refusal import StartRefused
+from exchange.refusal import StartRefused, port_refused
 
 # A peer that takes nothing is given up by the kernel, and the kernel queues little for it (SEC-58). Accepted sockets
 # inherit both from the listening one.
@@ -48,7 +48,7 @@ def reserve(host: str, port: int, *, variable: str) -> socket.socket:
             # The port was free a moment ago: connections of another program's earlier run linger there.
             return _bound(family, address, socket.SO_REUSEPORT, socket.SO_REUSEADDR)
     except OSError as error:
-        raise StartRefused(_sentence(error, host, port, variable)) from None
+        raise StartRefused(port_refused(error, host, port, variable)) from None
 
 
 def node_socket(host: str, port: int) -> socket.socket:
@@ -102,14 +102,3 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str | in
         raise StartRefused(f"The address {host} to listen on is unknown: {error.strerror}.") from None
     family, _, _, _, address = found[0]
     return family, address
-
-
-def _sentence(error: OSError, host: str, port: int, variable: str) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return f"Port {port} on {host} is in use by another program; choose another with {variable}."
-        case errno.EACCES:
-            return f"Port {port} on {host} is reserved for the system; choose one above 1023 with {variable}."
-        case errno.EADDRNOTAVAIL:
-            return f"This machine has no address {host} to listen on."
-    return f"Port {port} on {host} cannot be used: {error.strerror}."

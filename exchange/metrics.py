@@ -22,6 +22,7 @@ from exchange.hotcounts import HotCounts
 from exchange.instruments import OTHER, Counter, Gauge, Histogram, Instrument, Series
 
 A_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+B_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 D_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0, 604800.0)
 
 COMMANDS: dict[type[Command[object]], str] = {
@@ -34,8 +35,10 @@ OPENED = ("ok", "origin", "limit", "draining", "path", "bad_request")
 CLOSED = tuple(ending.value for ending in Ending)
 REFUSED_FRAMES = ("size", "json", "depth", "schema", "state", "rate")
 ACCEPTED = ("asks_accepted", "answers_accepted")
-MISSED = ("not_linked", "not_connected", "limited", "malformed")
+STORED = ("stored_asks", "stored_answers")
+MISSED = ("not_linked", "not_connected", "limited", "malformed", "conflict", "full")
 SENT = ("accepted", "duplicate", "not_linked", "not_connected", "limited", "unavailable", "error")
+SENT_STORED = ("accepted", "duplicate", "conflict", "full")
 LIVE_REFUSED = ("gone", "unlinked", "late", "fenced", "full")
 INVITES = ("created", "redeemed", "unknown", "expired", "own", "limited", "settled", "reverted")
 LIMITS: tuple[Series, ...] = (
@@ -49,7 +52,8 @@ LIMITS: tuple[Series, ...] = (
 )
 REDIS_ERRORS = ("timeout", "connection", "readonly", "noreplicas", "oom", "moved", "noperm", OTHER)
 REBUILDS = ("lost", "timeout", "protocol", "confirmation", "probe", "demoted", "stopped", OTHER)
-WAKES = ("envelope", "linked", "unlinked")
+WAKES = ("envelope", "linked", "unlinked", "mail", "replaced")
+RECONCILED = ("mail", "links")
 NODES = ("alive", "lapsed")
 
 
@@ -116,6 +120,7 @@ class Metrics:
         self._connections()
         self._frames_and_commands()
         self._messages()
+        self._mail()
         self._redis(tuple(lanes))
         self._node((*routes, OTHER))
         self.registry = CollectorRegistry()
@@ -232,16 +237,19 @@ class Metrics:
             self.frames.watch(partial(getattr, hot, "frames_in"), dialect, "in")
             self.frames.watch(partial(getattr, hot, "frames_out"), dialect, "out")
         every, send = self.hot.values(), COMMANDS[Send]
-        self.commands.watch(partial(_total, every, *ACCEPTED, "duplicate"), send, "ok")
+        self.commands.watch(partial(_total, every, *ACCEPTED, *STORED, "duplicate"), send, "ok")
         self.commands.watch(partial(_total, every, *MISSED), send, "refused")
         self.commands.watch(partial(_total, every, "unavailable", "error"), send, "error")
 
     def _messages(self) -> None:
         self.envelopes = Counter(
             "exchange_envelopes_total",
-            "What became of each message at its sender's node.",
+            "What became of each message at its sender's node; refusals by no mailbox count as live.",
             ("dialect", "tier", "outcome"),
-            product(self._codes, ("live",), SENT),
+            [
+                *product(self._codes, ("live",), [sent for sent in SENT if sent != "duplicate"]),
+                *product(self._codes, ("stored",), SENT_STORED),
+            ],
         )
         self.live_refused = Counter(
             "exchange_live_refused_total",
@@ -259,13 +267,43 @@ class Metrics:
         )
         for dialect, hot in self.hot.items():
             self.envelopes.watch(partial(_total, (hot,), *ACCEPTED), dialect, "live", "accepted")
+            self.envelopes.watch(partial(_total, (hot,), *STORED), dialect, "stored", "accepted")
+            for outcome in SENT_STORED[1:]:
+                self.envelopes.watch(partial(getattr, hot, outcome), dialect, "stored", outcome)
             for outcome in SENT[1:]:
-                self.envelopes.watch(partial(getattr, hot, outcome), dialect, "live", outcome)
+                if outcome not in SENT_STORED:
+                    self.envelopes.watch(partial(getattr, hot, outcome), dialect, "live", outcome)
         every = self.hot.values()
         for reason in LIVE_REFUSED:
             self.live_refused.watch(partial(_total, every, f"live_{reason}"), reason)
         for kind in WAKES:
             self.wakes.watch(partial(_total, every, f"wakes_{kind}"), kind)
+
+    def _mail(self) -> None:
+        self.deliveries = Counter(
+            "exchange_deliveries_total",
+            "Mail given to clients here: what came while they were here, and what had waited for them.",
+            ("attempt",),
+            [("first",), ("repeat",)],
+        )
+        self.acked = Counter("exchange_acked_total", "Mail that clients here acknowledged.")
+        self.pull_sessions = Gauge(
+            "exchange_pull_sessions", "Clients that are given mail only as they make room for it."
+        )
+        self.reconciled = Counter(
+            "exchange_reconcile_found_total",
+            "What the safety net found that no wake had said; expected to be nothing.",
+            ("what",),
+            [(what,) for what in RECONCILED],
+        )
+        self.rollbacks = Counter("exchange_rollbacks_total", "Mailboxes of clients here that lost their newest mail.")
+        every = self.hot.values()
+        self.deliveries.watch(partial(_total, every, "mail_given"), "first")
+        self.deliveries.watch(partial(_total, every, "mail_given_again"), "repeat")
+        self.acked.watch(partial(_total, every, "mail_acked"))
+        self.rollbacks.watch(partial(_total, every, "rollbacks"))
+        for what in RECONCILED:
+            self.reconciled.watch(partial(_total, every, f"reconciled_{what}"), what)
 
     def _redis(self, lanes: tuple[str, ...]) -> None:
         each = [(lane,) for lane in lanes]
@@ -274,6 +312,10 @@ class Metrics:
         self.redis_errors = Counter(
             "exchange_redis_errors_total", "Errors of the store.", ("lane", "kind"), product(lanes, REDIS_ERRORS)
         )
+        self.wait_seconds = Histogram(
+            "exchange_wait_seconds", "How long replicas took to confirm what was accepted.", B_SECONDS
+        )
+        self.waiting = Gauge("exchange_waiting", "Messages that replicas still have to confirm.")
         self.redis_unknown = Counter(
             "exchange_redis_unknown_total", "Commands whose outcome stayed unknown.", ("lane",), each
         )
@@ -298,6 +340,9 @@ class Metrics:
         self.fenced = Counter("exchange_fenced_total", "Times this node was declared dead and lived.")
         self.nodes = Gauge("exchange_nodes", "Nodes as this one sees them.", ("state",), [(state,) for state in NODES])
         self.draining = Gauge("exchange_draining", "1 while this node lets its connections go.")
+        self.drain_remaining = Gauge(
+            "exchange_drain_remaining", "Connections that a node in a drain still has to let go."
+        )
         self.loop_lag = Histogram("exchange_loop_lag_seconds", "How late the event loop is.", A_SECONDS)
         self.write_buffer = Gauge(
             "exchange_write_buffer_bytes",

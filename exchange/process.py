@@ -1,6 +1,7 @@
 """Runs one long-lived program in this process: loop, signals, exit status."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
@@ -19,8 +20,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run_process(program: Callable[[asyncio.Event], Awaitable[None]], *, lifeline: Lifeline | None = None) -> int:
     """Run ``program`` until it returns, and return the exit status: 0 in order, 3 if it refused to start.
 
-    The event it gets is set by the first signal, or when the parent at the other end of ``lifeline`` is gone. The
-    second signal ends the process at once. A refusal is told to the parent, or printed if there is none.
+    The event it gets is set by the first signal, or when the parent at the other end of ``lifeline`` is gone; the program
+    may set it, too. The second signal ends the process at once. A refusal is told to the parent, or printed if there is none.
     """
 
     async def main() -> None:
@@ -45,11 +46,13 @@ def run_process(program: Callable[[asyncio.Event], Awaitable[None]], *, lifeline
 def on_signals(stop: asyncio.Event, *, at_once: Callable[[], None] = lambda: None) -> None:
     """Set ``stop`` at the first signal; at the second call ``at_once`` and exit with status 130.
 
-    A hang-up of the terminal counts as a signal, unless whoever started this process (``nohup``) has it ignored.
+    A hang-up of the terminal counts as a signal, unless whoever started this process (``nohup``) has it ignored. If
+    ``stop`` was set for another reason, the first signal still is the first one: it is no sign of impatience.
     """
+    signals = itertools.count(1)
 
     def signalled() -> None:
-        if stop.is_set():
+        if next(signals) > 1:
             at_once()
             with suppress(OSError):
                 sys.stdout.flush()

@@ -5,6 +5,7 @@ from exchange.dialects.magi1 import Magi1
 from exchange.instruments import Instrument
 from exchange.metrics import Metrics
 from exchange.transports.http import ROUTES
+from worker.metrics import WorkerMetrics
 
 HEAD = """# Metrics
 
@@ -12,7 +13,8 @@ This page is printed by `magi-exchange metrics --markdown`.
 
 A node serves its metrics on its ops port under `/metrics`, as Prometheus text or, if the scraper asks for it,
 OpenMetrics. All series exist from the start, at 0, and no others can appear: the values of every label are listed here.
-The metrics `process_*` and `python_gc_*` of the Prometheus library are there too.
+The metrics `process_*` and `python_gc_*` of the Prometheus library are there too. A worker serves those that begin with
+`worker_` on its own port, `EXCHANGE_WORKER__METRICS_PORT`.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -35,7 +37,7 @@ def text() -> str:
 
 
 def _instruments() -> tuple[Instrument, ...]:
-    return Metrics(codes={Magi1.name: CODES}, routes=ROUTES).instruments()
+    return (*Metrics(codes={Magi1.name: CODES}, routes=ROUTES).instruments(), *WorkerMetrics().instruments())
 
 
 def _type(instrument: Instrument) -> str:

@@ -27,7 +27,7 @@ from exchange.settings import Settings
 from exchange.stores import inspect
 from exchange.supervisor import GaveUp, Supervisor
 
-NODE_STOP_SECONDS = 40.0  # the longest drain (DEL-48)
+NODE_SPARE_SECONDS = 5.0  # beyond the longest drain
 WORKER_STOP_SECONDS = 10.0
 GAVE_UP_STATUS = 1
 
@@ -109,7 +109,9 @@ class Parent:
         self._console = console
         self._command = command
         self._stop = asyncio.Event()
-        self._store = None if settings.redis.url.get_secret_value() else EmbeddedValkey(settings.store.data_dir)
+        self._store = None
+        if not settings.redis.url.get_secret_value():
+            self._store = EmbeddedValkey(settings.store.data_dir, durability=settings.store.durability)
         self._supervisor: Supervisor | None = None
 
     async def run(self) -> None:
@@ -149,10 +151,12 @@ class Parent:
 
     def _stages(self, settings: Settings, ports: Ports) -> list[list[Program]]:
         def program(name: str, stop_seconds: float, settings: Settings, *words: str) -> Program:
-            return Program(name, (*self._command, *words), settings.to_child(), stop_seconds)
+            drains = words[0] == "node"
+            return Program(name, (*self._command, *words), settings.to_child(), stop_seconds, drains=drains)
 
+        node_stop_seconds = settings.drain.total_seconds + NODE_SPARE_SECONDS
         nodes = [
-            program(f"node {index}", NODE_STOP_SECONDS, ports.of_node(settings, index), "node", "--index", str(index))
+            program(f"node {index}", node_stop_seconds, ports.of_node(settings, index), "node", "--index", str(index))
             for index in range(settings.nodes.count)
         ]
         return [
@@ -189,6 +193,7 @@ def _facts(settings: Settings, ports: Ports, store: str) -> Started:
         ops_host=reachable(settings.ops.host),
         ops_ports=ports.ops,
         store=store,
+        durability=settings.store.durability,
         worker=settings.runs_worker,
         public_url=settings.listen.public_url,
     )

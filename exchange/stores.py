@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from exchange.core.errors import StorageUnavailable
+from exchange.ports import Caps
 from exchange.refusal import StartRefused
 from exchange.settings import Settings
+from exchange.storage.redis.durability import Durability
 from exchange.storage.redis.fitness import Unfit
 from exchange.storage.redis.store import RedisStore, Timing, inspect_store, open_store
 
@@ -22,7 +24,12 @@ async def connect(settings: Settings) -> RedisStore:
     index_key = settings.secrets.index_key.get_secret_value().encode()
     return await _or_refuse(
         lambda: open_store(
-            redis.url.get_secret_value(), prefix=redis.prefix, index_key=index_key, timing=_timing(settings)
+            redis.url.get_secret_value(),
+            prefix=redis.prefix,
+            index_key=index_key,
+            timing=_timing(settings),
+            durability=_durability(settings),
+            caps=_caps(settings),
         )
     )
 
@@ -34,12 +41,35 @@ async def inspect(settings: Settings) -> None:
         StartRefused: It cannot be reached, or must not be used.
     """
     redis = settings.redis
-    await _or_refuse(lambda: inspect_store(redis.url.get_secret_value(), prefix=redis.prefix, timing=_timing(settings)))
+    await _or_refuse(
+        lambda: inspect_store(
+            redis.url.get_secret_value(),
+            prefix=redis.prefix,
+            timing=_timing(settings),
+            durability=_durability(settings),
+        )
+    )
 
 
 def _timing(settings: Settings) -> Timing:
     redis = settings.redis
     return Timing(redis.command_timeout_seconds, redis.connect_timeout_seconds, redis.probe_seconds)
+
+
+def _durability(settings: Settings) -> Durability:
+    store = settings.store
+    return Durability(store.durability, store.wait_replicas_count, store.wait_ms)
+
+
+def _caps(settings: Settings) -> Caps:
+    mailbox, store = settings.mailbox, settings.store
+    return Caps(
+        count=mailbox.envelopes_count,
+        bytes=mailbox.bytes,
+        share_percent=mailbox.share_percent,
+        inline_bytes=store.inline_bytes,
+        dedupe_ms=int(store.dedupe_seconds * 1000),
+    )
 
 
 async def _or_refuse(step: Callable[[], Awaitable[R]]) -> R:

@@ -1,7 +1,8 @@
 """Keeps the children of one exchange running, and ends them in order.
 
 A child that ends unasked is started again (:mod:`exchange.restarts`). If it keeps ending, or refuses its first start,
-the whole exchange ends: half an exchange that looks like a whole one helps nobody.
+the whole exchange ends: half an exchange that looks like a whole one helps nobody. A node that was drained is meant to be
+gone: it stays so, and when the last one is gone the exchange ends.
 """
 
 import asyncio
@@ -44,27 +45,31 @@ class Supervisor:
         self._store = store
         self._say = say
 
-    async def run(self, ready: Callable[[], None]) -> NoReturn:
+    async def run(self, ready: Callable[[], None]) -> None:
         """Start everything, call ``ready`` when all have been ready, and keep everything running.
 
-        Cancelling leaves the children as they are; call :meth:`stop` then, and after an error.
+        Returns when the last program that may be drained was. Cancelling leaves the children as they are; call
+        :meth:`stop` then, and after an error.
 
         Raises:
             StartRefused: A program refused its first start.
             GaveUp: A program keeps ending.
         """
-        keepers: list[asyncio.Task[NoReturn]] = [asyncio.create_task(self._keep(seat)) for seat in self._seats]
+        nodes = {asyncio.create_task(self._keep(seat)) for seat in self._seats if seat.program.drains}
+        keepers = {asyncio.create_task(self._keep(seat)) for seat in self._seats if not seat.program.drains}
         if self._store is not None:
-            keepers.append(asyncio.create_task(self._keep_store(self._store)))
+            keepers.add(asyncio.create_task(self._keep_store(self._store)))
         announcer = asyncio.create_task(self._announce(ready))
+        running = nodes | keepers
         try:
-            done, _ = await asyncio.wait(keepers, return_when=asyncio.FIRST_COMPLETED)
-            done.pop().result()
+            while running - keepers or not nodes:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
-            for task in (*keepers, announcer):
+            for task in (*nodes, *keepers, announcer):
                 task.cancel()
-            await asyncio.gather(*keepers, announcer, return_exceptions=True)
-        raise AssertionError("a keeper ended without a reason")
+            await asyncio.gather(*nodes, *keepers, announcer, return_exceptions=True)
 
     async def stop(self) -> None:
         """End all children in order, stage after stage; a child that takes too long is killed."""
@@ -85,7 +90,8 @@ class Supervisor:
             await seat.ready.wait()
         ready()
 
-    async def _keep(self, seat: Seat) -> NoReturn:
+    async def _keep(self, seat: Seat) -> None:
+        """Run a program again and again; return once it was drained."""
         restarts = Restarts()
         name = seat.program.name
         while True:
@@ -96,6 +102,9 @@ class Supervisor:
                     self._say(f"{name} is back")
                 seat.ready.set()
             status = await child.wait()
+            if seat.program.drains and word is Word.READY and status == 0:
+                self._say(f"{name} was drained and stays away")
+                return
             if word is not Word.REFUSED:
                 await self._pause(name, _spelled(status), restarts)
             elif seat.ready.is_set():

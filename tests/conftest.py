@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.valkey import Valkey
+from tests.harness.valkey import Replicated, Valkey
 
 
 @contextlib.contextmanager
@@ -43,3 +43,16 @@ def own_valkey() -> Iterator[Valkey]:
     """A real server that the test may stop, freeze and start again."""
     with running() as server:
         yield server
+
+
+@pytest.fixture
+def replicated() -> Iterator[Replicated]:
+    """A primary and its replica, which the test may stop and freeze."""
+    directory = Path(tempfile.mkdtemp(prefix="magi-"))
+    servers = Replicated(directory)
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.stop()
+        shutil.rmtree(directory, ignore_errors=True)

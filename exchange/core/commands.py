@@ -8,7 +8,8 @@ order that the wire fixes.
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from exchange.core.model import Kind
+from exchange.core.ids import Offset
+from exchange.core.model import Kind, Link, Record
 
 R = TypeVar("R", covariant=True)
 
@@ -23,11 +24,15 @@ class Command(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The session is this user now. ``features`` are the granted ones, ``None`` if none were asked for."""
+    """The session is this user now. ``features`` are the granted ones, ``None`` if none were asked for.
+
+    ``token`` proves next time who comes back; only with ``resume``, and only now (MAGI-46).
+    """
 
     name: str
     nick: str
     features: frozenset[str] | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +49,125 @@ class InviteCreated:
 class Redeemed:
     """A friendship stands. ``identified`` is set if the request identified the session first."""
 
-    connection: str
-    friend_name: str
-    friend_nick: str
+    link: Link
     identified: Identified | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The message was handed to the node that holds its recipient."""
+    """The message was handed to the node that holds its recipient, or is stored for it.
+
+    ``status`` is empty on the live tier; of a stored message ``delivered`` if a node holds its recipient, else ``queued``.
+    """
 
     kind: int
     nick: str
+    status: str = ""
 
 
-Reply = Identified | InviteCreated | Redeemed | Sent
+DELIVERED = "delivered"
+QUEUED = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """The mailbox may forget it. No wire says anything to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class FriendList:
+    """All friendships of the session's user, by age, oldest first."""
+
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfriended:
+    """The friendship has ended on both sides."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """This user can become no friend any more; a friendship has ended."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unblocked:
+    """This user may become a friend again."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceUpdated:
+    """Friends see the new status."""
+
+    status: str
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Part of a history, oldest first. ``more`` tells whether there is older to be had, before the first one here."""
+
+    connection: str
+    records: tuple[Record, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """This user may redeem the invitation now."""
+
+    name: str
+
+
+Reply = (
+    Identified
+    | InviteCreated
+    | Redeemed
+    | Sent
+    | Acked
+    | FriendList
+    | Unfriended
+    | Blocked
+    | Unblocked
+    | PresenceUpdated
+    | HistoryPage
+    | Confirmed
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Identify(Command[Identified]):
-    """Claim a name for this session, or change its nickname (MAGI-17 to MAGI-19)."""
+    """Claim a name for this session, or change its nickname (MAGI-17 to MAGI-19).
+
+    ``features`` are the wanted ones; ``token`` proves that the name was this client's before (MAGI-46).
+    """
 
     id: str = ""
     name: str | None = None
     nick: str = ""
     features: frozenset[str] | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CreateInvite(Command[InviteCreated]):
-    """Open an invitation (MAGI-20)."""
+    """Open an invitation (MAGI-20).
+
+    ``characters`` is the wished length of its code, 0 for the usual one; ``for_name`` the only user who may redeem it, if
+    set; with ``confirm`` the inviter has to agree to whoever wants to.
+    """
 
     id: str = ""
+    characters: int = 0
+    for_name: str = ""
+    confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +196,70 @@ class Send(Command[Sent]):
     reply_to: str = ""
     trace: tuple[str, ...] = ()
     expires_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ack(Command[Acked]):
+    """Everything up to ``upto`` is safe with the client (DEL-37). ``None``: no offset was given."""
+
+    id: str = ""
+    upto: Offset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListFriends(Command[FriendList]):
+    """Ask for one's own friends."""
+
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfriend(Command[Unfriended]):
+    """End a friendship for good."""
+
+    id: str = ""
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Command[Blocked]):
+    """End a friendship, if there is one, and allow none with this user from now on."""
+
+    id: str = ""
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unblock(Command[Unblocked]):
+    """Allow friendships with this user again."""
+
+    id: str = ""
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPresence(Command[PresenceUpdated]):
+    """Say something else of oneself; ``None`` leaves it as it is."""
+
+    id: str = ""
+    status: str | None = None
+    capabilities: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory(Command[HistoryPage]):
+    """Ask for what was said in a friendship, ``most`` messages before ``before`` (empty: the newest)."""
+
+    id: str = ""
+    connection: str | None = None
+    before: Offset = ""
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm(Command[Confirmed]):
+    """Let a user redeem an invitation that asks for its inviter's agreement."""
+
+    id: str = ""
+    code: str | None = None
+    name: str | None = None

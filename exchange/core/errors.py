@@ -7,28 +7,39 @@
     │   ├── Unparsed
     │   ├── NameUnusable
     │   ├── UnknownRequest
-    │   └── ContentMissing
+    │   ├── NotGranted
+    │   ├── ContentMissing
+    │   └── Unusable
     ├── Unauthorized         the client must say who it is first
-    │   └── NotIdentified
+    │   ├── NotIdentified
+    │   └── TokenInvalid
     ├── Refused              the client may not do this
     │   ├── OwnInvite
-    │   └── NotLinked
+    │   ├── NotLinked
+    │   └── BlockedByYou
     ├── Missing              what was named is not there
     │   ├── InviteUnknown
     │   ├── UserUnknown
     │   ├── NoFriends
-    │   └── NotConnected
+    │   ├── NotConnected
+    │   ├── FriendUnknown
+    │   └── NeverDelivered
     ├── Gone                 it was there
-    │   └── InviteExpired
+    │   ├── InviteExpired
+    │   └── AlreadyExpired
     ├── Conflict             somebody else has it
-    │   └── NameTaken
+    │   ├── NameTaken
+    │   └── IdReused
     ├── TooLarge             the client must send less
     ├── Limited              the client must wait (``retry_after_ms``)
     │   ├── AskLimit
     │   ├── TooManyAttempts
-    │   └── TooManyInvites
+    │   ├── TooManyInvites
+    │   ├── MailboxFull
+    │   └── Unconfirmed
     └── Unavailable          the exchange must recover; the same request may succeed later
-        └── StorageUnavailable
+        ├── StorageUnavailable
+        └── NotDurable
 
 The first line of a class docstring is the default message: one sentence, fit for a user. What a wire says instead stands in
 ``exchange.dialects.errors``. Nothing internal goes into a message.
@@ -64,6 +75,22 @@ class UnknownRequest(Malformed):
         self.type = type_
 
 
+class NotGranted(Malformed):
+    """This request needs a feature that the session was not granted."""
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"This request needs the feature {feature}.")
+        self.feature = feature
+
+
+class Unusable(Malformed):
+    """A value of the request cannot be used."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The value of {what} cannot be used.")
+        self.what = what
+
+
 class ContentMissing(Malformed):
     """The message has no content."""
 
@@ -74,6 +101,10 @@ class Unauthorized(ExchangeError):
 
 class NotIdentified(Unauthorized):
     """Identify with a username first."""
+
+
+class TokenInvalid(Unauthorized):
+    """This resume token is not valid for this username."""
 
 
 class Refused(ExchangeError):
@@ -90,6 +121,14 @@ class NotLinked(Refused):
     def __init__(self, nick: str) -> None:
         super().__init__(f"You are not connected with {nick}.")
         self.nick = nick
+
+
+class BlockedByYou(Refused):
+    """You have blocked this user."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"You have blocked {name}.")
+        self.name = name
 
 
 class Missing(ExchangeError):
@@ -120,6 +159,14 @@ class NotConnected(Missing):
         self.nick = nick
 
 
+class FriendUnknown(Missing):
+    """You have no such friendship."""
+
+
+class NeverDelivered(Missing):
+    """Nothing with this offset was delivered to you."""
+
+
 class Gone(ExchangeError):
     """It is no longer there."""
 
@@ -128,12 +175,20 @@ class InviteExpired(Gone):
     """This invitation code has expired."""
 
 
+class AlreadyExpired(Gone):
+    """The message has expired before it was sent."""
+
+
 class Conflict(ExchangeError):
     """Somebody else has it."""
 
 
 class NameTaken(Conflict):
     """Somebody else holds this username now."""
+
+
+class IdReused(Conflict):
+    """This message id was used for another message."""
 
 
 class TooLarge(ExchangeError):
@@ -162,6 +217,22 @@ class TooManyInvites(Limited):
     """Too many open invitations."""
 
 
+class MailboxFull(Limited):
+    """Your friend's mailbox is full; try again later."""
+
+    def __init__(self, nick: str = "") -> None:
+        super().__init__()
+        self.nick = nick
+
+
+class Unconfirmed(Limited):
+    """The inviter has to agree first; try again in a moment."""
+
+    def __init__(self, nick: str = "", retry_after_ms: int = 5_000) -> None:
+        super().__init__(retry_after_ms)
+        self.nick = nick
+
+
 class Unavailable(ExchangeError):
     """The exchange cannot do this right now; please try again."""
 
@@ -177,3 +248,7 @@ class StorageUnavailable(Unavailable):
     def __init__(self, message: str = "", *, sent: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class NotDurable(Unavailable):
+    """The message is not safe yet; sending it again with the same id is."""

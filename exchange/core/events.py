@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from exchange.core.model import Envelope
+from exchange.core.ids import Offset
+from exchange.core.model import Envelope, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,7 @@ class Greeted:
 class FriendCame:
     """A friendship stands now: made by an invitation, or restored after a quick reconnect (MAGI-24, MAGI-32)."""
 
-    connection: str
-    name: str
-    nick: str
+    link: Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +28,39 @@ class FriendWent:
     nick: str
 
 
+@dataclass(frozen=True, slots=True)
+class FriendChanged:
+    """A persistent friend came, went, or says something else of itself; the friendship stands (MAGI-47)."""
+
+    link: Link
+
+
 @dataclass(slots=True)
 class Delivered:
-    """An envelope of a friend. Made once a message: not frozen (see ``commands.Send``)."""
+    """An envelope of a friend. Made once a message: not frozen (see ``commands.Send``).
+
+    ``offset`` is its place in the mailbox, empty on the live tier.
+    """
 
     envelope: Envelope
     name: str
     nick: str
+    offset: Offset = ""
 
 
-Event = Greeted | FriendCame | FriendWent | Delivered
+@dataclass(frozen=True, slots=True)
+class MailLost:
+    """The store lost what it had accepted since ``since_ms``: send again what has no final state (DEL-36)."""
+
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """This node goes away: resume elsewhere at a random moment between the two, in ms from now (DEL-48)."""
+
+    after_ms: int
+    until_ms: int
+
+
+Event = Greeted | FriendCame | FriendWent | FriendChanged | Delivered | MailLost | Draining

@@ -95,3 +95,15 @@ def differences(old: LinkTable, new: LinkTable) -> tuple[list[Link], list[Link]]
     came = [link for link in new if (known := old.get(link.peer)) is None or known.connection != link.connection]
     went = [link for link in old if (kept := new.get(link.peer)) is None or kept.connection != link.connection]
     return came, went
+
+
+def changed(old: LinkTable, new: LinkTable) -> list[tuple[Link, Link]]:
+    """Return the persistent links whose other end came, went or says something else of itself, before and after."""
+    return [(known, link) for link in new if (known := old.get(link.peer)) is not None and differs(known, link)]
+
+
+def differs(old: Link, new: Link) -> bool:
+    """Tell whether the other end of a persistent friendship is somewhere else, or says something else of itself."""
+    if not new.persist or old.connection != new.connection:
+        return False
+    return (old.waiting, old.status, old.capabilities) != (new.waiting, new.status, new.capabilities)

@@ -6,15 +6,30 @@
         |                        |
         +--------- end ----------+--> ENDED
 
-``ALLOWED`` says what may be asked in which state; a test proves it total over states and commands.
+``ALLOWED`` says what may be asked in which state, ``NEEDED`` with which feature; a test proves both total.
 """
 
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
-from exchange.core.commands import Command, CreateInvite, Identify, Redeem, Send
-from exchange.core.errors import NotIdentified
-from exchange.core.ids import Uid
+from exchange.core.commands import (
+    Ack,
+    Block,
+    Command,
+    Confirm,
+    CreateInvite,
+    Identify,
+    ListFriends,
+    ReadHistory,
+    Redeem,
+    Send,
+    SetPresence,
+    Unblock,
+    Unfriend,
+)
+from exchange.core.errors import NotGranted, NotIdentified
+from exchange.core.features import HISTORY, OFFLINE, PERSIST, PRESENCE
+from exchange.core.ids import Offset, Uid
 from exchange.core.user import LocalUser
 
 
@@ -26,10 +41,22 @@ class State(Enum):
     ENDED = auto()
 
 
+NEEDED: dict[type[Command[object]], str] = {
+    Ack: OFFLINE,
+    ListFriends: PERSIST,
+    Unfriend: PERSIST,
+    Block: PERSIST,
+    Unblock: PERSIST,
+    SetPresence: PRESENCE,
+    ReadHistory: HISTORY,
+    Confirm: PERSIST,
+}
+"""The feature that a request of section 12 belongs to. To a client without it there is no such request (MAGI-45)."""
+
 ALLOWED: dict[State, frozenset[type[Command[object]]]] = {
     # A redeem may bring its identify along (MAGI-22), so its handler looks for itself.
     State.ANONYMOUS: frozenset({Identify, Redeem}),
-    State.IDENTIFIED: frozenset({Identify, CreateInvite, Redeem, Send}),
+    State.IDENTIFIED: frozenset({Identify, CreateInvite, Redeem, Send, *NEEDED}),
     State.ENDED: frozenset(),
 }
 
@@ -46,9 +73,11 @@ class Session:
         "failures_since",
         "features",
         "last_asker",
+        "sent",
         "sid",
         "since_ms",
         "state",
+        "token",
         "user",
     )
 
@@ -61,6 +90,10 @@ class Session:
         self.state = State.ANONYMOUS
         self.user: LocalUser | None = None
         self.features: frozenset[str] = frozenset()
+        self.sent: dict[Uid, Offset] = {}
+        """The newest mail this session got accepted, by recipient: a store that lost it is found out (DEL-36)."""
+        self.token = ""
+        """The newest resume token of this session, so that its node can attach it again after a fence."""
         self.last_asker: Uid = ""
         """Whose question was delivered last here; an answer without a target goes there (MAGI-27)."""
         self.after: list[Callable[[], Awaitable[None]]] = []
@@ -72,8 +105,12 @@ class Session:
         """Refuse a command that this state does not allow.
 
         Raises:
+            NotGranted: It needs a feature that this session was not granted.
             NotIdentified: The session has not said who it is.
         """
+        needed = NEEDED.get(command)
+        if needed is not None and needed not in self.features:
+            raise NotGranted(needed)
         if command not in ALLOWED[self.state]:
             raise NotIdentified
 

@@ -1,12 +1,12 @@
-"""What arrives on a user's channel, in order. A wake may be lost; the link table and later the mailbox are the truth.
+"""What arrives on a user's channel, in order. A wake may be lost; the link table and the mailbox are the truth.
 
 Named tuples, because each travels as one array behind a byte that names its kind (``exchange.storage.redis.records``).
 """
 
 from typing import NamedTuple
 
-from exchange.core.ids import Uid
-from exchange.core.model import Envelope
+from exchange.core.ids import Offset, Uid
+from exchange.core.model import Envelope, Link
 
 
 class Linked(NamedTuple):
@@ -24,6 +24,27 @@ class Linked(NamedTuple):
     nick: str
     made: int
     waiting: bool
+    persist: bool = False
+    features: tuple[str, ...] = ()
+    status: str = ""
+    capabilities: tuple[str, ...] = ()
+    stamp: int = 0
+
+    def link(self) -> Link:
+        """Return the link as it stands now."""
+        return Link(
+            self.peer,
+            self.connection,
+            self.name,
+            self.nick,
+            self.made,
+            self.waiting,
+            self.persist,
+            frozenset(self.features),
+            self.status,
+            self.capabilities,
+            self.stamp,
+        )
 
 
 class Unlinked(NamedTuple):
@@ -35,4 +56,19 @@ class Unlinked(NamedTuple):
     connection: str
 
 
-Wake = Envelope | Linked | Unlinked
+class Mail(NamedTuple):
+    """Something was stored in the recipient's mailbox after ``prev``. A large envelope is left out: read it."""
+
+    epoch: str
+    prev: Offset
+    offset: Offset
+    envelope: Envelope | None
+
+
+class Replaced(NamedTuple):
+    """Another session of this user took over: every session but ``sid`` ends (MAGI-46)."""
+
+    sid: str
+
+
+Wake = Envelope | Linked | Unlinked | Mail | Replaced

@@ -2,13 +2,27 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
+from exchange.core import commands as c
 from exchange.core import errors as e
 from exchange.core.commands import Command, CreateInvite, Send
 from exchange.core.model import Kind
 from magi.wire.limits import ECHO_CHARACTERS
 
 Text = Callable[[e.ExchangeError, Command[object] | None], str]
+
+REQUESTS: dict[type[Command[Any]], str] = {
+    c.Ack: "ack",
+    c.ListFriends: "friends",
+    c.Unfriend: "unfriend",
+    c.Block: "block",
+    c.Unblock: "unblock",
+    c.SetPresence: "presence",
+    c.ReadHistory: "history",
+    c.Confirm: "confirm",
+}
+"""mAgi: what a request of section 12 is called. To a session without its feature it is of an unknown type."""
 
 
 def _says(text: str) -> Text:
@@ -55,24 +69,62 @@ def _unknown_request(error: e.ExchangeError, _command: Command[object] | None) -
     return f"Unknown message type: {error.type}"
 
 
+def _not_granted(_error: e.ExchangeError, command: Command[object] | None) -> str:
+    type_ = "undefined" if command is None else REQUESTS.get(type(command), "undefined")
+    return f"Unknown message type: {type_}"
+
+
+def _unusable(error: e.ExchangeError, _command: Command[object] | None) -> str:
+    assert isinstance(error, e.Unusable)
+    return f"Invalid value for {error.what}"
+
+
+def _blocked_by_you(error: e.ExchangeError, _command: Command[object] | None) -> str:
+    assert isinstance(error, e.BlockedByYou)
+    return f"You have blocked {error.name[:ECHO_CHARACTERS]}. Unblock first."
+
+
+def _mailbox_full(error: e.ExchangeError, _command: Command[object] | None) -> str:
+    assert isinstance(error, e.MailboxFull)
+    return f"{error.nick or 'Friend'}'s mailbox is full. Try again later."
+
+
+def _unconfirmed(error: e.ExchangeError, _command: Command[object] | None) -> str:
+    assert isinstance(error, e.Unconfirmed)
+    return f"{error.nick or 'Friend'} has to confirm first. Try again in a moment."
+
+
+_TRANSIENT = _says("Service temporarily unavailable. Please try again.")
+
 MAGI1: dict[type[e.ExchangeError], tuple[str, Text]] = {
-    e.ExchangeError: ("unavailable", _says("Service temporarily unavailable. Please try again.")),
+    e.ExchangeError: ("unavailable", _TRANSIENT),
     e.Malformed: ("malformed", _says("Invalid message format")),
     e.NameUnusable: ("name_unusable", _says("Username is required")),
     e.UnknownRequest: ("unknown_type", _unknown_request),
+    e.NotGranted: ("unknown_type", _not_granted),
+    e.Unusable: ("unusable", _unusable),
     e.NotIdentified: ("not_identified", _not_identified),
+    e.TokenInvalid: ("token_invalid", _says("Resume token is not valid")),
     e.OwnInvite: ("own_invite", _says("Cannot connect to your own invitation")),
     e.NotLinked: ("not_linked", _not_linked),
+    e.BlockedByYou: ("blocked_by_you", _blocked_by_you),
     e.InviteUnknown: ("invite_unknown", _says("Invalid or expired invitation code")),
     e.UserUnknown: ("user_unknown", _user_unknown),
     e.NoFriends: ("no_friends", _no_friends),
     e.NotConnected: ("not_connected", _not_connected),
+    e.FriendUnknown: ("friend_unknown", _says("No such friendship")),
+    e.NeverDelivered: ("never_delivered", _says("Nothing with this offset was delivered")),
     e.InviteExpired: ("invite_expired", _says("Invitation code has expired")),
+    e.AlreadyExpired: ("already_expired", _says("Message has already expired")),
     e.NameTaken: ("name_taken", _says("Username already taken")),
+    e.IdReused: ("id_reused", _says("Message id was already used for another message")),
     e.TooLarge: ("too_large", _says("Message too large")),
     e.AskLimit: ("rate_limited", _ask_limit),
     e.TooManyAttempts: ("too_many_attempts", _says("Too many attempts. Try again later.")),
     e.TooManyInvites: ("too_many_invites", _says("Too many open invitations")),
+    e.MailboxFull: ("mailbox_full", _mailbox_full),
+    e.Unconfirmed: ("unconfirmed", _unconfirmed),
+    e.NotDurable: ("not_durable", _TRANSIENT),
 }
 """mAgi, section 5: error class -> short machine name (MAGI-45) and exact text."""
 

@@ -21,7 +21,18 @@ LANDING_SECONDS = 1.0
 class Dispatch:
     """One envelope on its way. It is its own receipt, so that the hot path allocates one object and no closure."""
 
-    __slots__ = ("_awaited", "_counted", "_landed", "command", "envelope", "exchange", "link", "settle", "user")
+    __slots__ = (
+        "_awaited",
+        "_counted",
+        "_landed",
+        "command",
+        "envelope",
+        "exchange",
+        "forwarded",
+        "link",
+        "settle",
+        "user",
+    )
 
     def __init__(
         self,
@@ -36,6 +47,8 @@ class Dispatch:
         self.command = command
         self.link = link
         self.settle = settle
+        self.forwarded = True
+        """Whether the message was, or may have been, handed to somebody."""
         self._awaited = False
         self._landed: bool | None = None
         self._counted = False
@@ -98,6 +111,7 @@ class Dispatch:
         self.settle.settle(Sent(command.kind, self.link.nick))
 
     def _refuse(self, error: ExchangeError) -> None:
+        self.forwarded = not isinstance(error, NotConnected)
         self.settle.settle(error)
 
     def _nobody(self) -> None:

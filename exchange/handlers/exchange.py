@@ -8,16 +8,38 @@ from typing import Any, Protocol
 
 import structlog
 
-from exchange.core.commands import Command, CreateInvite, Identify, Redeem, Reply, Send
+from exchange.core.commands import (
+    Ack,
+    Block,
+    Command,
+    Confirm,
+    CreateInvite,
+    Identify,
+    ListFriends,
+    ReadHistory,
+    Redeem,
+    Reply,
+    Send,
+    SetPresence,
+    Unblock,
+    Unfriend,
+)
 from exchange.core.errors import ExchangeError, StorageUnavailable, Unavailable
+from exchange.core.features import FEATURES, HISTORY
 from exchange.core.model import Presence
 from exchange.core.session import Session, State
 from exchange.entropy import new_id
 from exchange.farewell import say_farewell
 from exchange.front import Hub, Settle, Tenure, Witness
+from exchange.handlers.acknowledge import acknowledge
+from exchange.handlers.block import block, unblock
+from exchange.handlers.confirm import confirm
 from exchange.handlers.create_invite import create_invite
 from exchange.handlers.forward import forward, forward_slowly
+from exchange.handlers.friends import list_friends, unfriend
+from exchange.handlers.history import read_history
 from exchange.handlers.identify import identify
+from exchange.handlers.presence import set_presence
 from exchange.handlers.redeem import redeem
 from exchange.ports import Store
 
@@ -40,6 +62,13 @@ class Policy:
     deadline_ms: int = 4_000
     reply_seconds: float = 7.5  # below the 8 s of MAGI-10
     store_up_seconds: float = 12.0
+    available: frozenset[str] = FEATURES - {HISTORY}
+    """What extended clients can be granted here."""
+    resume_ms: int = 2_592_000_000
+    """How long a name with a token but nothing persistent is kept for its owner."""
+    mail_ttl_ms: int = 604_800_000
+    history_keep_ms: int = 0
+    history_most: int = 100
 
 
 class Handler(Protocol):
@@ -53,8 +82,29 @@ HANDLERS: dict[type[Command[Any]], Handler] = {
     CreateInvite: create_invite,
     Redeem: redeem,
     Send: forward_slowly,
+    ListFriends: list_friends,
+    Unfriend: unfriend,
+    Block: block,
+    Unblock: unblock,
+    SetPresence: set_presence,
+    ReadHistory: read_history,
+    Confirm: confirm,
 }
-"""The handler of every command. A send takes the short way (``forward``) when nothing has to be asked first."""
+"""The handlers that may ask the store, and wait for it."""
+
+
+class ShortWay(Protocol):
+    """Carries a command out at once, without a task. ``False``: its handler must be asked.
+
+    Raises:
+        ExchangeError: Refused; ``settle`` is not called.
+    """
+
+    def __call__(self, exchange: "Exchange", session: Session, command: Any, settle: Settle) -> bool: ...
+
+
+SHORT_WAYS: dict[type[Command[Any]], ShortWay] = {Send: forward, Ack: acknowledge}
+"""What can be done at once. An acknowledgement always can, so it has no handler."""
 
 INSIST_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Pauses between repeats of a step that must not be left undone; the last one repeats."""
@@ -86,7 +136,8 @@ class Exchange:
             ExchangeError: Refused at once; ``settle`` is not called.
         """
         session.check(type(command))
-        if type(command) is Send and forward(self, session, command, settle):
+        short = SHORT_WAYS.get(type(command))
+        if short is not None and short(self, session, command, settle):
             return True
         task = self.spawn(self._run(HANDLERS[type(command)], session, command, settle))
         self._running[session.client] = task
@@ -150,11 +201,13 @@ class Exchange:
     def _unseat(self, session: Session) -> None:
         if session.user is not None:
             self.hub.unseat(session.user)
-            self.store.wakes.forget(session.user.uid)
+            if not self.hub.holds(session.user.uid):  # else another session of this user took over, here (MAGI-46)
+                self.store.wakes.forget(session.user.uid)
 
     async def farewell(self, session: Session) -> None:
         """Remove what the store knows of an identified session."""
-        await say_farewell(self.store, self.presence(session), grace_ms=self.policy.grace_ms)
+        policy = self.policy
+        await say_farewell(self.store, self.presence(session), grace_ms=policy.grace_ms, resume_ms=policy.resume_ms)
 
     def presence(self, session: Session) -> Presence:
         """Return what the store is told of an identified session."""

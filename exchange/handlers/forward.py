@@ -1,7 +1,8 @@
 """Pass a question or an answer to a friend: the hot path (MAGI-12, MAGI-25 to MAGI-27, DEL-31).
 
-The short way is synchronous: target from the cached table, one publish, the receipt in its reply. Whatever must ask the
-store first (a limit, a message id, a name that is no friend's) takes the long way, which ends in the same publish.
+The short way is synchronous: target from the cached table, one publish or one append, the receipt in its reply. Whatever
+must ask the store first (a limit, a message id on the live tier, a name that is no friend's) takes the long way, which ends
+in the same step. A message goes through the recipient's mailbox if both ends were granted ``offline`` (MAGI-48, DEL-4).
 """
 
 import asyncio
@@ -9,17 +10,20 @@ from typing import TYPE_CHECKING
 
 from exchange.core.commands import Reply, Send, Sent
 from exchange.core.errors import (
+    AlreadyExpired,
     AskLimit,
     ContentMissing,
     ExchangeError,
     NotConnected,
     NotLinked,
 )
+from exchange.core.features import IDS, OFFLINE
 from exchange.core.links import ANY_FRIEND_WORDS
 from exchange.core.model import Kind, Link
 from exchange.core.session import Session
 from exchange.core.user import LocalUser
 from exchange.front import Settle
+from exchange.handlers.deposit import Deposit
 from exchange.handlers.dispatch import Dispatch
 from exchange.handlers.once import once
 
@@ -37,16 +41,23 @@ def forward(exchange: "Exchange", session: Session, command: Send, settle: Settl
         ExchangeError: Refused at once; ``settle`` is not called.
     """
     user = session.identified()
-    if command.id or not exchange.tenure.current():
-        return False
     to = command.to
+    # A mailbox knows the ids of its mail; on the live tier, and for "any friend", the first reply has to be looked up.
+    if (command.id and not (to and OFFLINE in session.features)) or not exchange.tenure.current():
+        return False
     link = user.links.named(to) if to else _untargeted(session, user, command)
     if link is None:
         return False
-    _check(link, command)
+    stored = bool(session.features) and _stored(session, link)
+    if command.id and not stored:
+        return False
+    _check(exchange, session, link, command, stored=stored)
     if command.kind == _QUESTION and exchange.policy.asks_per_minute:
         return False
-    Dispatch(exchange, user, command, link, settle).send()
+    if stored:
+        Deposit(exchange, session, command, link, settle).send()
+    else:
+        Dispatch(exchange, user, command, link, settle).send()
     return True
 
 
@@ -56,13 +67,17 @@ async def forward_slowly(exchange: "Exchange", session: Session, command: Send) 
     Raises:
         ExchangeError: Not sent, or not known to be sent (``Unavailable``).
     """
+    link = session.identified().links.named(command.to) if command.to else None
+    if link is not None and _stored(session, link):
+        return await _forward(exchange, session, command)
     return await once(exchange, session, command, lambda: _forward(exchange, session, command))
 
 
 async def _forward(exchange: "Exchange", session: Session, command: Send) -> Sent:
     user = session.identified()
     link = await _target(exchange, session, user, command)
-    _check(link, command)
+    stored = _stored(session, link)
+    _check(exchange, session, link, command, stored=stored)
     policy, limits = exchange.policy, exchange.store.limits
     limited = command.kind == _QUESTION and policy.asks_per_minute > 0
     if limited:
@@ -70,15 +85,25 @@ async def _forward(exchange: "Exchange", session: Session, command: Send) -> Sen
         if wait_ms:
             raise AskLimit(wait_ms)
     promise = _Promise()
-    Dispatch(exchange, user, command, link, promise).send()
+    way = (
+        Deposit(exchange, session, command, link, promise)
+        if stored
+        else Dispatch(exchange, user, command, link, promise)
+    )
+    way.send()
     outcome = await promise.outcome
-    if isinstance(outcome, Sent):
-        return outcome
-    if limited and isinstance(outcome, NotConnected):
+    if limited and not way.forwarded:
         # Only asks that are forwarded count (MAGI-50).
         await limits.give_back(user.uid, ACTION, per_minute=policy.asks_per_minute, burst=policy.asks_burst)
+    if isinstance(outcome, Sent):
+        return outcome
     assert isinstance(outcome, ExchangeError)
     raise outcome
+
+
+def _stored(session: Session, link: Link) -> bool:
+    """Tell whether both ends want mail stored (MAGI-48)."""
+    return OFFLINE in session.features and link.stores
 
 
 def _untargeted(session: Session, user: LocalUser, command: Send) -> Link:
@@ -89,11 +114,13 @@ def _untargeted(session: Session, user: LocalUser, command: Send) -> Link:
     return user.links.latest()
 
 
-def _check(link: Link, command: Send) -> None:
-    if link.waiting:
+def _check(exchange: "Exchange", session: Session, link: Link, command: Send, *, stored: bool) -> None:
+    if link.waiting and not stored:
         raise NotConnected(link.nick)
     if command.body is None:
         raise ContentMissing
+    if command.expires_ms and IDS in session.features and command.expires_ms <= exchange.store.clock.now_ms():
+        raise AlreadyExpired
 
 
 async def _target(exchange: "Exchange", session: Session, user: LocalUser, command: Send) -> Link:

@@ -1,7 +1,8 @@
 """Use an invitation code (MAGI-22 to MAGI-24, MAGI-28 to MAGI-30, DEL-42).
 
 The link is written on both sides before either is told, the caller is told first, and only then the inviter: an inviter
-hears of a friend before it hears from it (MAGI-13), because the session's next command waits for all of this.
+hears of a friend before it hears from it (MAGI-13), because the session's next command waits for all of this. Of two who
+both want their friendships to persist the inviter may be away, for any time: it hears of the friend when it comes back.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import structlog
 from exchange.core import throttle
 from exchange.core.commands import Redeem, Redeemed
 from exchange.core.errors import (
+    BlockedByYou,
     InviteExpired,
     InviteUnknown,
     NotConnected,
@@ -20,7 +22,9 @@ from exchange.core.errors import (
     StorageUnavailable,
     TooManyAttempts,
     Unavailable,
+    Unconfirmed,
 )
+from exchange.core.features import PERSIST
 from exchange.core.ids import Uid
 from exchange.core.model import Link, Standing
 from exchange.core.session import Session
@@ -46,8 +50,9 @@ async def redeem(exchange: "Exchange", session: Session, command: Redeem) -> Red
 
     Raises:
         TooManyAttempts: Too many wrong codes came from this connection or address; the code was not looked up.
-        InviteUnknown, InviteExpired, OwnInvite: See there.
-        NotConnected: The inviter has gone for longer than the grace.
+        InviteUnknown, InviteExpired, OwnInvite, BlockedByYou: See there. Meant for another user it is unknown, too.
+        NotConnected: The inviter has gone for longer than the grace, or wants nothing to do with the caller.
+        Unconfirmed: The inviter has yet to agree to the caller.
     """
     identified = await identify(exchange, session, command.identify) if command.identify is not None else None
     user = session.identified()
@@ -60,7 +65,7 @@ async def _redeem(exchange: "Exchange", session: Session, user: LocalUser, comma
     try:
         if command.code is None:
             raise InviteUnknown
-        inviter, standing = await _look_up(exchange, user, command.code)
+        inviter, standing, persist = await _look_up(exchange, session, user, command.code)
         nonce = new_id()
         await _claim(exchange, command.code, user.uid, nonce)
     except (InviteUnknown, InviteExpired) as error:
@@ -71,7 +76,7 @@ async def _redeem(exchange: "Exchange", session: Session, user: LocalUser, comma
     code = command.code
     exchange.hub.hold(user)
     try:
-        link = await _join(exchange, user, inviter, standing)
+        link = await _join(exchange, user, inviter, standing, persist=persist)
     except BaseException:
         exchange.hub.release(user)
         exchange.spawn(exchange.insist(lambda: settle(code, inviter, nonce, commit=False), "invite.revert"))
@@ -86,7 +91,7 @@ async def _redeem(exchange: "Exchange", session: Session, user: LocalUser, comma
         user.links.put(link)
     exchange.witness.invite("redeemed")
     log.info("users.connected", connection=link.connection, user1=link.name, user2=user.name)
-    return Redeemed(link.connection, link.name, link.nick)
+    return Redeemed(link)
 
 
 async def _check_attempts(exchange: "Exchange", session: Session) -> None:
@@ -106,21 +111,40 @@ async def _count_failure(exchange: "Exchange", session: Session) -> None:
     await exchange.store.limits.fail(session.address, ACTION, window_ms=window_ms)
 
 
-async def _look_up(exchange: "Exchange", user: LocalUser, code: str) -> tuple[Uid, Standing]:
-    """Check everything that needs no claim, in the order of MAGI-22."""
-    word, inviter = await exchange.store.invites.peek(code)
-    if word is InviteWord.EXPIRED:
+async def _look_up(exchange: "Exchange", session: Session, user: LocalUser, code: str) -> tuple[Uid, Standing, bool]:
+    """Check everything that needs no claim, in the order of MAGI-22; return the inviter and whether it is to persist."""
+    peeked = await exchange.store.invites.peek(code, user.name)
+    inviter = peeked.uid
+    if peeked.word is InviteWord.EXPIRED:
         raise InviteExpired
-    if word is InviteWord.UNKNOWN:
+    if peeked.word is InviteWord.UNKNOWN:
         raise InviteUnknown
     standing = await exchange.store.users.standing(inviter)
     if inviter == user.uid or (standing is not None and standing.name == user.name):
         exchange.witness.invite("own")
         raise OwnInvite
-    now_ms = exchange.store.clock.now_ms()
-    if standing is None or not standing.joinable(now_ms, exchange.policy.grace_ms):
-        raise NotConnected(standing.nick if standing else "")
-    return inviter, standing
+    if not peeked.fits:
+        raise InviteUnknown
+    if standing is None:
+        raise NotConnected
+    await _check_blocks(exchange, user, inviter, standing)
+    old = user.links.get(inviter)
+    persist = (PERSIST in session.features and standing.persistent) or (old is not None and old.persist)
+    if not persist and not standing.joinable(exchange.store.clock.now_ms(), exchange.policy.grace_ms):
+        raise NotConnected(standing.nick)
+    if peeked.unconfirmed:
+        raise Unconfirmed(standing.nick)
+    return inviter, standing, persist
+
+
+async def _check_blocks(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: Standing) -> None:
+    blocks = exchange.store.links.blocks
+    by_user, by_inviter = await asyncio.gather(blocks(user.uid, standing.name), blocks(inviter, user.name))
+    if by_user:
+        raise BlockedByYou(standing.name)
+    if by_inviter:
+        # As of somebody who is gone: nobody learns that they are blocked.
+        raise NotConnected(standing.nick)
 
 
 async def _claim(exchange: "Exchange", code: str, redeemer: Uid, nonce: str) -> None:
@@ -137,30 +161,52 @@ async def _claim(exchange: "Exchange", code: str, redeemer: Uid, nonce: str) -> 
     raise Unavailable
 
 
-async def _join(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: Standing) -> Link:
-    """Write both ends of the link and return the caller's. Nothing is left of it if this raises."""
+async def _join(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: Standing, *, persist: bool) -> Link:
+    """Write both ends of the link and return the caller's. If this raises, a friendship that was none before is none."""
     links = exchange.store.links
+    old = user.links.get(inviter)
     here = standing.sessions_count > 0
-    wanted = Link(inviter, new_id(), standing.name, standing.nick, waiting=not here)
-    link = (await links.put(user.uid, wanted)).link
-    mine = Link(user.uid, link.connection, user.name, user.nick)
+    wanted = Link(
+        inviter,
+        new_id(),
+        standing.name,
+        standing.nick,
+        waiting=not here,
+        persist=persist,
+        features=standing.features,
+        status=old.status if old is not None else "",
+        capabilities=old.capabilities if old is not None else (),
+    )
+    put = await links.put(user.uid, wanted)
+    link, mine = put.link, user.end_of(put.link.connection, persist=persist)
     try:
-        if here:
-            here = await _reach(exchange, inviter, mine)
+        here = here and await _reach(exchange, inviter, mine)
         if not here:
-            # It is away, perhaps only since a moment ago. Within the grace it may come back, perhaps in this moment.
-            await links.set_aside(inviter, mine, keep_ms=exchange.policy.grace_ms)
-            here = await _reach(exchange, inviter, mine)
-            link = (await links.put(user.uid, replace(link, waiting=not here))).link
-        if not here:
+            here = await _wait_for(exchange, inviter, mine)
+        if link.waiting == here:
+            # Not if the inviter, coming back, has said more of itself meanwhile.
+            link = replace(link, waiting=not here)
+            await links.put(user.uid, link, condition=Condition.LINKED)
+        if not here and not persist:
             lapses_seconds = exchange.policy.grace_ms / 1000 + LAPSE_MARGIN_SECONDS
             exchange.later(lapses_seconds, lambda: _lapse(exchange, user.uid, link))
     except BaseException:
-        undo = links.end
-        exchange.spawn(exchange.insist(lambda: undo(user.uid, inviter, link.connection), "link.undo"))
-        exchange.spawn(exchange.insist(lambda: undo(inviter, user.uid, link.connection), "link.undo"))
+        if put.word is PutWord.ADDED:
+            undo = links.end
+            exchange.spawn(exchange.insist(lambda: undo(user.uid, inviter, link.connection), "link.undo"))
+            exchange.spawn(exchange.insist(lambda: undo(inviter, user.uid, link.connection), "link.undo"))
         raise
     return link
+
+
+async def _wait_for(exchange: "Exchange", inviter: Uid, mine: Link) -> bool:
+    """Have the link wait for an inviter who is away, perhaps only since a moment ago; return whether it is back by then."""
+    links = exchange.store.links
+    if mine.persist:
+        await links.put(inviter, mine, notice=Notice.QUIET, unseen=True)
+    else:
+        await links.set_aside(inviter, mine, keep_ms=exchange.policy.grace_ms)
+    return await _reach(exchange, inviter, mine)
 
 
 async def _reach(exchange: "Exchange", uid: Uid, link: Link) -> bool:
@@ -170,7 +216,7 @@ async def _reach(exchange: "Exchange", uid: Uid, link: Link) -> bool:
 
 async def _announce(exchange: "Exchange", user: LocalUser, link: Link) -> None:
     """Tell the inviter who came, then work off what waited for the caller."""
-    mine = Link(user.uid, link.connection, user.name, user.nick)
+    mine = user.end_of(link.connection, persist=link.persist)
     try:
         if not link.waiting:
             put = exchange.store.links.put

@@ -6,7 +6,7 @@ queue in ``_queue``, and past a bound the socket stops reading.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ class Connection:
         "_draining",
         "_exchange",
         "_held",
+        "_left",
         "_paused",
         "_queue",
         "_queued_bytes",
@@ -81,6 +82,7 @@ class Connection:
         self._queued_bytes = 0
         self._paused = False
         self._draining = False
+        self._left: Awaitable[None] | None = None
 
     # --- the transport's side ----------------------------------------------------------------------------------------
 
@@ -112,20 +114,28 @@ class Connection:
         self._queue.clear()
         self._queued_bytes = 0
         self._roster.exit(self, ending)
-        self._exchange.leave(self.session)
+        self.leave()
 
     # --- the exchange's side -----------------------------------------------------------------------------------------
 
     def tell(self, event: Event) -> None:
         """Send an event, if this wire has words for it."""
         if self._socket is not None and type(event) in self._dialect.tells:
-            self._roster.counts.frames_out += 1
-            self._socket.send(self._dialect.tell(self.session, event))
+            message = self._dialect.tell(self.session, event)
+            if message is not None:
+                self._roster.counts.frames_out += 1
+                self._socket.send(message)
 
     def close(self, ending: Ending) -> None:
         """Close the socket after what was sent, in the words of its wire."""
         if self._socket is not None:
             self._socket.close(*self._dialect.closes[ending], ending)
+
+    def leave(self) -> Awaitable[None]:
+        """End the session, once, while the socket may still stand; done when the store knows it all."""
+        if self._left is None:
+            self._left = self._exchange.leave(self.session)
+        return self._left
 
     @property
     def open(self) -> bool:
@@ -143,7 +153,10 @@ class Connection:
         return bool(self._slots or self._queue)
 
     def refuse_waiting(self) -> None:
-        """Answer what has not been begun with the transient refusal (MAGI-54)."""
+        """Read no more, and answer what has not been begun with the transient refusal (MAGI-54)."""
+        if self._socket is not None:
+            self._paused = False  # for good: nobody is to resume when there is room again
+            self._socket.pause()
         while self._queue:
             self._queued_bytes -= len(self._queue[0])
             self._queue.popleft()

@@ -1,26 +1,28 @@
-"""The users who have a session on this node, and what arrives for them (DEL-32, DEL-33).
+"""The users who have a session on this node, and what arrives for them (DEL-32, DEL-33, DEL-36).
 
 Wakes of one user are worked off one after another, at once and without a task, unless the user is held: then they wait.
 """
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from functools import partial
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import structlog
 
 from exchange.core.errors import ExchangeError
-from exchange.core.events import Delivered, Event, FriendCame, FriendWent
-from exchange.core.ids import Uid
-from exchange.core.links import LinkTable, differences
-from exchange.core.model import Envelope, Kind, Link
-from exchange.core.session import Session
+from exchange.core.events import Delivered, Event, FriendCame, FriendChanged, FriendWent
+from exchange.core.features import OFFLINE, PRESENCE
+from exchange.core.ids import Offset, Uid
+from exchange.core.links import LinkTable, changed, differences, differs
+from exchange.core.model import Envelope, Kind, Link, MailState
+from exchange.core.session import Session, State
 from exchange.core.user import LocalUser
-from exchange.core.wakes import Linked, Unlinked, Wake
-from exchange.front import Landing, Teller, Tenure
+from exchange.core.wakes import Linked, Mail, Replaced, Unlinked, Wake
+from exchange.front import Ending, Landing, Teller, Tenure
 from exchange.hotcounts import HotCounts
+from exchange.node.delivery import RULES, Delivery, MailRules
+from exchange.node.reconcile import reload_all
+from exchange.node.seat import Seat
 from exchange.ports import Store
 
 log = structlog.get_logger()
@@ -28,33 +30,17 @@ log = structlog.get_logger()
 BACKLOG_COUNT = 64
 BACKLOG_BYTES = 1024 * 1024
 """Envelopes that may wait for one held user (DEL-32). Changes of links always may."""
-RELOADS_PER_SECOND = 1000
-RELOAD_BATCH = 50
-
 _QUESTION = int(Kind.QUESTION)
-
-
-class Seat:
-    """One user's place: its session and where events for it go.
-
-    ``unannounced`` are friends who are in the table but whom the client has not heard of yet: a redeem writes the link
-    first and has it announced after its own reply. If its node dies in between, nobody came and nobody goes.
-    """
-
-    __slots__ = ("session", "teller", "unannounced", "user")
-
-    def __init__(self, user: LocalUser, session: Session, teller: Teller) -> None:
-        self.user = user
-        self.session = session
-        self.teller = teller
-        self.unannounced: set[Uid] = set()
 
 
 class LocalHub:
     """Implements ``front.Hub`` for handlers and ``ports.Listener`` for the store."""
 
-    def __init__(self, store: Store, find_teller: Callable[[Session], Teller], counts: HotCounts) -> None:
+    def __init__(
+        self, store: Store, find_teller: Callable[[Session], Teller], counts: HotCounts, rules: MailRules = RULES
+    ) -> None:
         self._store = store
+        self._rules = rules
         self._find_teller = find_teller
         self._counts = counts
         self._seats: dict[Uid, Seat] = {}
@@ -75,17 +61,27 @@ class LocalHub:
     def __iter__(self) -> Iterator[Seat]:
         return iter(list(self._seats.values()))
 
+    @property
+    def behind_count(self) -> int:
+        """How many sessions are given mail only as they make room for it."""
+        return sum(seat.delivery is not None and seat.delivery.behind for seat in self._seats.values())
+
     # --- for handlers ------------------------------------------------------------------------------------------------
 
     def seat(self, user: LocalUser, session: Session) -> None:
+        teller = self._find_teller(session)
+        before = self._seats.get(user.uid)
+        if before is not None and before.session is not session:
+            self._displace(before)
         user.held += 1
         self.changes_count += 1
-        self._seats[user.uid] = Seat(user, session, self._find_teller(session))
+        self._seats[user.uid] = Seat(user, session, teller)
 
     def unseat(self, user: LocalUser) -> None:
         seat = self._seats.get(user.uid)
         if seat is not None and seat.user is user:
             del self._seats[user.uid]
+            seat.end()
             self.changes_count += 1
         self._drop_envelopes(user, "live_gone")
         user.backlog.clear()
@@ -109,6 +105,7 @@ class LocalHub:
         rev, links = await self._links.table(user.uid)
         fresh = LinkTable(links, rev)
         came, went = differences(user.links, fresh)
+        shifts = changed(user.links, fresh)
         seat = self._seats.get(user.uid)
         unheard = seat.unannounced if seat is not None else set[Uid]()
         # Their announcement may be among what was missed. Hearing of a friend twice does no harm.
@@ -120,7 +117,10 @@ class LocalHub:
                 self.tell(user, FriendWent(link.name, link.nick))
         for link in came:
             if link.peer not in known:
-                self.tell(user, FriendCame(link.connection, link.name, link.nick))
+                self.tell(user, FriendCame(link))
+        if seat is not None:
+            for old, new in shifts:
+                self._shift(seat, old, new)
         unheard.clear()
 
     def changed(self) -> None:
@@ -130,6 +130,17 @@ class LocalHub:
         seat = self._seats.get(user.uid)
         if seat is not None and seat.user is user:
             seat.teller.tell(event)
+
+    async def begin_mail(self, user: LocalUser, state: MailState) -> None:
+        seat = self._seats.get(user.uid)
+        if seat is None or seat.user is not user or OFFLINE not in seat.session.features or seat.delivery is not None:
+            return
+        seat.delivery = Delivery(user, seat.session, seat.teller, self._store, self._rules, self._counts, self._spawn)
+        await seat.delivery.begin(state)
+
+    def ack(self, user: LocalUser, upto: Offset) -> bool:
+        seat = self._seats.get(user.uid)
+        return seat is None or seat.delivery is None or seat.delivery.ack(upto)
 
     def expect(self, sender: Uid, id_: str, landing: Landing) -> None:
         self._expected[sender, id_] = landing
@@ -164,7 +175,7 @@ class LocalHub:
         self.tenure.doubt()
         self.gaps_count += 1
         log.warning("wakes.gap", users=len(self._seats))
-        self._spawn(self._reload_all())
+        self._spawn(reload_all(self, self._store))
 
     # --- one wake ----------------------------------------------------------------------------------------------------
 
@@ -186,12 +197,19 @@ class LocalHub:
                 # The table may be behind; if it is not, somebody writes to who is no friend of theirs (S38).
                 self.hold(seat.user)
                 self._spawn(self._look_again(seat, wake))
+        elif type(wake) is Mail:
+            if seat.delivery is not None:
+                seat.delivery.woken(wake)
         elif type(wake) is Linked:
             self._counts.wakes_linked += 1
             self._linked(seat, wake)
         elif type(wake) is Unlinked:
             self._counts.wakes_unlinked += 1
             self._unlinked(seat, wake)
+        elif type(wake) is Replaced:
+            self._counts.wakes_replaced += 1
+            if wake.sid != seat.session.sid:
+                self._displace(seat)
 
     def _hand_over(self, seat: Seat, envelope: Envelope, link: Link) -> None:
         if self._now_ms() > envelope.deadline_ms:
@@ -226,14 +244,47 @@ class LocalHub:
         links = seat.user.links
         if not self._fits(seat, wake):
             return
-        if wake.announce:
-            seat.unannounced.discard(wake.peer)
-        elif links.get(wake.peer) is None:
-            seat.unannounced.add(wake.peer)
-        links.put(Link(wake.peer, wake.connection, wake.name, wake.nick, wake.made, wake.waiting))
+        old, link = links.get(wake.peer), wake.link()
+        links.put(link)
         links.rev = wake.rev
-        if wake.announce:
-            seat.teller.tell(FriendCame(wake.connection, wake.name, wake.nick))
+        known = old is not None and wake.peer not in seat.unannounced
+        if not wake.announce:
+            if old is None:
+                seat.unannounced.add(wake.peer)
+            elif known and differs(old, link):
+                self._shift(seat, old, link)
+            return
+        seat.unannounced.discard(wake.peer)
+        if old is None or not known or not link.persist or old.connection != link.connection:
+            seat.teller.tell(FriendCame(link))
+        elif differs(old, link):
+            self._shift(seat, old, link)
+        elif old.stamp == link.stamp:
+            # It redeemed another invitation (MAGI-29). With a new stamp it came back before we heard that it had gone.
+            seat.teller.tell(FriendCame(link))
+
+    def _shift(self, seat: Seat, old: Link, link: Link) -> None:
+        """Tell that a persistent friend came, went or changed; who watches presence hears of goings after a while (DEL-30)."""
+        watches = PRESENCE in seat.session.features
+        if not watches:
+            seat.teller.tell(FriendChanged(link))
+        elif link.waiting:
+            seat.flaps.begin(old, self._rules.flap_seconds, lambda: self._gone(seat, link))
+        else:
+            told = seat.flaps.end(link.peer)
+            if told is None or differs(told, link):
+                seat.teller.tell(FriendChanged(link))
+
+    def _gone(self, seat: Seat, link: Link) -> None:
+        now = seat.user.links.get(link.peer)
+        if now is not None and now.waiting and now.connection == link.connection:
+            seat.teller.tell(FriendChanged(now))
+
+    def _displace(self, seat: Seat) -> None:
+        """Another session took over: this one hears nothing more, and its client is told to go (MAGI-46)."""
+        seat.session.state = State.ENDED
+        self.unseat(seat.user)
+        seat.teller.close(Ending.REPLACED)
 
     def _unlinked(self, seat: Seat, wake: Unlinked) -> None:
         links = seat.user.links
@@ -243,6 +294,7 @@ class LocalHub:
         link = links.get(wake.peer)
         if link is not None and link.connection == wake.connection:
             links.drop(wake.peer)
+            seat.flaps.end(wake.peer)
             if wake.peer in seat.unannounced:
                 seat.unannounced.discard(wake.peer)
             else:
@@ -258,7 +310,7 @@ class LocalHub:
             return True
         self.missed_count += 1
         self.hold(seat.user)
-        self._spawn(self._after(seat.user, partial(self.reload, seat.user)))
+        self._spawn(self._reload_held(seat.user))
         return False
 
     # --- beside the hot path -----------------------------------------------------------------------------------------
@@ -288,29 +340,29 @@ class LocalHub:
         finally:
             self.release(user)
 
-    async def _after(self, user: LocalUser, step: Callable[[], Awaitable[None]]) -> None:
+    async def reload_quietly(self, user: LocalUser) -> None:
+        """Hold a user, read its table again and tell the differences; a failure is only noted."""
+        self.hold(user)
+        await self._reload_held(user)
+
+    def seated(self, seat: Seat) -> bool:
+        """Tell whether this is still the place of its user."""
+        return self._seats.get(seat.user.uid) is seat
+
+    def go_on(self) -> None:
+        """Give mail to those who were behind, if there is room now; called about once a second."""
+        for seat in self._seats.values():
+            if seat.delivery is not None and seat.delivery.behind:
+                seat.delivery.go_on()
+
+    async def _reload_held(self, user: LocalUser) -> None:
         try:
-            await step()
+            await self.reload(user)
         except ExchangeError as error:
             # Whoever makes the store reachable again reports a gap, and then all tables are read anew.
             log.warning("table.unread", reason=str(error))
         finally:
             self.release(user)
-
-    async def _reload_all(self) -> None:
-        try:
-            await self.tenure.assure()
-        except ExchangeError as error:
-            log.warning("tables.unread", reason=str(error))  # the store went away again, and will report another gap
-            return
-        seats = list(self._seats.values())
-        random.shuffle(seats)  # no user is always the last, and nodes do not ask in step
-        for start in range(0, len(seats), RELOAD_BATCH):
-            batch = [seat.user for seat in seats[start : start + RELOAD_BATCH]]
-            for user in batch:
-                self.hold(user)
-            await asyncio.gather(*(self._after(user, partial(self.reload, user)) for user in batch))
-            await asyncio.sleep(RELOAD_BATCH / RELOADS_PER_SECOND)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -75,6 +75,13 @@ class Lease:
             await self._renew()
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
+    async def retire(self) -> None:
+        """Have the store know at once that this node drains; the lease goes on."""
+        self.draining = True
+        with suppress(Unavailable):  # the next renewal says it
+            async with self._lock:
+                await self._renew()
+
     async def stop(self) -> None:
         """Stop renewing and give the lease back: this node has no sessions any more."""
         if self._task is not None:

@@ -1,21 +1,24 @@
 """What a fenced node does: attach every session again, under a new node id and a new session id (DEL-27).
 
-The old sessions are being ended by whoever reaped the node. A user who is still within the grace gets uid and friends
-back; the client is told of every friendship that is not there any more, and of nothing else.
+The old sessions are being ended by whoever reaped the node. A session keeps its uid, its features and its token, and gets
+back what still stands or is within the grace; the client is told of every friendship that is not there any more, and of
+persistent friends who are not where they were.
 """
 
 import asyncio
+from functools import partial
 
 import structlog
 
 from exchange.core.errors import ExchangeError
-from exchange.core.events import FriendWent
-from exchange.core.links import differences
+from exchange.core.events import FriendChanged, FriendWent
+from exchange.core.links import LinkTable, changed, differences
 from exchange.core.session import State
 from exchange.entropy import new_id
-from exchange.front import Ending
+from exchange.front import Ending, Teller
+from exchange.handlers.attach import attach
+from exchange.handlers.claim import Displaced, reclaim
 from exchange.handlers.exchange import Exchange
-from exchange.handlers.identify import attach
 from exchange.node.connection import Connection
 from exchange.node.roster import Roster
 
@@ -32,7 +35,7 @@ async def attach_all(exchange: Exchange, roster: Roster) -> None:
         async with gate:
             await _attach_again(exchange, connection)
 
-    await asyncio.gather(*(one(connection) for connection in roster if connection.session.user is not None))
+    await asyncio.gather(*(one(connection) for connection in roster if connection.session.state is State.IDENTIFIED))
 
 
 async def _attach_again(exchange: Exchange, connection: Connection) -> None:
@@ -40,21 +43,31 @@ async def _attach_again(exchange: Exchange, connection: Connection) -> None:
     user = session.identified()
     exchange.hub.unseat(user)
     exchange.store.wakes.forget(user.uid)
-    session.sid = new_id()
+    before, session.sid = session.sid, new_id()
     try:
-        await attach(exchange, session, user.name, user.nick)
+        claimant = partial(reclaim, exchange, before=before, token=session.token)
+        await attach(exchange, session, user.profile, claimant, user.uid)
     except ExchangeError as error:
         log.warning("session.lost", client=session.client, reason=str(error))
         session.user = None
         session.state = State.ANONYMOUS
-        connection.close(Ending.STORE)
+        if isinstance(error, Displaced):
+            connection.close(Ending.REPLACED)
+        else:
+            connection.close(Ending.STORE)
         return
     if not connection.open:
         # It broke off meanwhile, and its farewell was said to the session before this one.
         session.after.clear()
         await exchange.leave(session)
         return
-    _, went = differences(user.links, session.identified().links)
-    for link in went:
-        connection.tell(FriendWent(link.name, link.nick))
+    _tell_differences(connection, user.links, session.identified().links)
     await exchange.finish(session)
+
+
+def _tell_differences(teller: Teller, old: LinkTable, new: LinkTable) -> None:
+    _, went = differences(old, new)
+    for link in went:
+        teller.tell(FriendWent(link.name, link.nick))
+    for _, link in changed(old, new):
+        teller.tell(FriendChanged(link))

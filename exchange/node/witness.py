@@ -47,8 +47,13 @@ class NodeWitness:
         self._metrics = metrics
         self._note = journal.forwarded
 
-    def forwarded(self, kind: int, sender: str, recipient: str, characters: int) -> None:
-        if kind == _QUESTION:
+    def forwarded(self, kind: int, sender: str, recipient: str, characters: int, *, stored: bool = False) -> None:
+        if stored:
+            if kind == _QUESTION:
+                self._counts.stored_asks += 1
+            else:
+                self._counts.stored_answers += 1
+        elif kind == _QUESTION:
             self._counts.asks_accepted += 1
         else:
             self._counts.answers_accepted += 1
@@ -57,6 +62,9 @@ class NodeWitness:
     def handled(self, command: Command[object], error: ExchangeError | None, seconds: float) -> None:
         if not isinstance(command, Send):
             self._metrics.handled(command, error, seconds)
+
+    def repeated(self) -> None:
+        self._counts.duplicate += 1
 
     def invite(self, event: str) -> None:
         self._metrics.invites.inc(event)

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from exchange.settings.kinds import REVEAL, Count, Key, Networks, Port, RedisUrl, Texts, WebUrl
+from exchange.storage.redis.durability import Level
 from exchange.storage.redis.endpoint import Endpoint
 
 
@@ -77,9 +78,48 @@ class Redis(Group):
 
 
 class Store(Group):
-    """What is kept on disk."""
+    """What the store promises, and what is kept on disk."""
 
+    durability: Level = Field(
+        default="local", description="What accepted means, from weak to strong; the server must be set up for it."
+    )
+    wait_replicas_count: int = Field(
+        default=1, ge=1, le=16, description="Replicas that must have what is accepted, at level replicated."
+    )
+    wait_ms: int = Field(default=150, ge=10, le=10_000, description="How long they are waited for.")
     data_dir: Path = Field(default_factory=data_home, description="Directory of the embedded Valkey.")
+    dedupe_seconds: float = Field(
+        default=86_400.0, ge=600, le=604_800, description="How long a stored message is recognised when it is repeated."
+    )
+    inline_bytes: int = Field(
+        default=16 << 10, ge=0, le=1 << 20, description="A larger message is not sent along when its reader is woken."
+    )
+
+
+class Mailbox(Group):
+    """What is stored for one user until it is acknowledged (DEL-41)."""
+
+    envelopes_count: Count = Field(default=10_000, description="Messages that may wait.")
+    bytes: int = Field(default=64 << 20, ge=1 << 20, le=1 << 30, description="Bytes that may wait.")
+    ttl_seconds: float = Field(default=604_800.0, ge=1, le=31_536_000, description="How long a message waits.")
+    share_percent: int = Field(default=50, ge=1, le=100, description="Share of it that one sender may fill.")
+    attempts_count: int = Field(
+        default=20, ge=1, le=1000, description="Deliveries without an acknowledgement before a message is parked."
+    )
+    parked_seconds: float = Field(
+        default=604_800.0, ge=1, le=31_536_000, description="How long a parked message is kept."
+    )
+
+
+class History(Group):
+    """What was said in friendships whose two ends want it kept (MAGI-49)."""
+
+    retention_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=315_360_000,
+        description="How long it is kept; 0 keeps none and offers the feature to nobody.",
+    )
 
 
 class Live(Group):
@@ -115,6 +155,32 @@ class Session(Group):
     message_bytes: int = Field(
         default=1 << 20, ge=1 << 10, le=8 << 20, description="Size limit of one message (MAGI-4)."
     )
+    window_count: int = Field(
+        default=64, ge=1, le=10_000, description="Mail that a client is given before it acknowledges some."
+    )
+    window_bytes: int = Field(default=1 << 20, ge=1 << 10, le=256 << 20, description="Bytes of that mail.")
+    high_bytes: int = Field(
+        default=256 << 10,
+        ge=1 << 10,
+        le=256 << 20,
+        description="With more unread output a client is given no more mail.",
+    )
+    low_bytes: int = Field(default=64 << 10, ge=0, le=256 << 20, description="With so little it is given mail again.")
+    flap_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=300,
+        description="How long friends do not hear that a persistent friend is gone (DEL-30).",
+    )
+    resume_seconds: float = Field(
+        default=2_592_000.0,
+        ge=60,
+        le=315_360_000,
+        description="How long a name is kept for the holder of its token if nothing else is.",
+    )
+    reconcile_seconds: float = Field(
+        default=37.0, ge=1, le=3600, description="How often what a node knows is compared with the store (DEL-35)."
+    )
 
 
 class Lease(Group):
@@ -128,6 +194,19 @@ class Lease(Group):
     store_up_seconds: float = Field(
         default=12.0, ge=0, le=600, description="How long the store is up before a node is called dead."
     )
+
+
+class Drain(Group):
+    """How a node ends (DEL-48). With no other node in service there is no notice and little pacing."""
+
+    notice_seconds: float = Field(
+        default=5.0, ge=0, le=300, description="Not ready, but everything is served as ever: balancers take notice."
+    )
+    window_seconds: float = Field(default=25.0, ge=0, le=3600, description="Connections are closed over this time.")
+    flush_seconds: float = Field(
+        default=5.0, ge=0, le=300, description="For what is left then: last replies, farewells, HTTP requests."
+    )
+    total_seconds: float = Field(default=40.0, ge=1, le=4200, description="After this time the process ends anyhow.")
 
 
 class Limits(Group):
@@ -189,6 +268,9 @@ class Worker(Group):
     embedded: bool | None = Field(
         default=None, description="Run a worker beside the nodes; unset: with the embedded Valkey only."
     )
+    expire_seconds: float = Field(default=30.0, ge=0.1, le=3600, description="How often old mail is looked for.")
+    metrics_port: Port = Field(default=9081, description="Port of the worker's metrics; 0 picks a free one.")
+    metrics_host: str = Field(default="", description="Address it listens on; empty: EXCHANGE_OPS__HOST.")
 
 
 class Nodes(Group):
@@ -204,9 +286,12 @@ class Settings(Group):
     ops: Ops = Ops()
     redis: Redis = Redis()
     store: Store = Field(default_factory=Store)
+    mailbox: Mailbox = Mailbox()
+    history: History = History()
     live: Live = Live()
     session: Session = Session()
     lease: Lease = Lease()
+    drain: Drain = Drain()
     limits: Limits = Limits()
     invites: Invites = Invites()
     secrets: Secrets = Secrets()
@@ -226,6 +311,18 @@ class Settings(Group):
             raise ValueError("EXCHANGE_LIVE__REPLY_DEADLINE_MS should not be less than EXCHANGE_LIVE__DEADLINE_MS")
         if self.ops.port and self.ops.port + self.nodes.count - 1 > 65535:
             raise ValueError("EXCHANGE_OPS__PORT leaves no ports for EXCHANGE_NODES__COUNT nodes")
+        drain = self.drain
+        if drain.notice_seconds + drain.window_seconds + drain.flush_seconds > drain.total_seconds:
+            raise ValueError(
+                "EXCHANGE_DRAIN__TOTAL_SECONDS should not be less than the notice, window and flush seconds together"
+            )
+        if self.session.low_bytes > self.session.high_bytes:
+            raise ValueError("EXCHANGE_SESSION__LOW_BYTES should not be more than EXCHANGE_SESSION__HIGH_BYTES")
+        if self.store.durability == "replicated" and not self.redis.url.get_secret_value():
+            raise ValueError(
+                "EXCHANGE_STORE__DURABILITY replicated needs a primary with replicas; the embedded Valkey has none: name "
+                "one in EXCHANGE_REDIS__URL or choose synced"
+            )
         return self
 
     @property
@@ -234,6 +331,11 @@ class Settings(Group):
         if self.worker.embedded is None:
             return not self.redis.url.get_secret_value()
         return self.worker.embedded
+
+    @property
+    def worker_metrics_host(self) -> str:
+        """Where a worker shows its metrics."""
+        return self.worker.metrics_host or self.ops.host
 
     def changed(self, **groups: Mapping[str, object]) -> "Settings":
         """Return a copy with some fields replaced, by group and name; the values are trusted."""

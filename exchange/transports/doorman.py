@@ -41,6 +41,10 @@ class Doorman:
         self._connections_most = connections_most
         self._count = count
 
+    def refuse(self) -> None:
+        """Welcome nobody from now on: this node is about to stop."""
+        self.draining = True
+
     def __call__(self, upgrade: Upgrade) -> Welcome | Refusal:
         """Welcome an upgrade to its wire, or say why not."""
         wire = next((wire for wire in self._wires if wire.owns(upgrade.path)), None)

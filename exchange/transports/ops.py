@@ -12,7 +12,11 @@ from exchange.transports.http import Facts, readiness
 
 
 def operations(
-    facts: Facts, started: Callable[[], bool], alive: Callable[[], bool], exposition: Callable[[str], tuple[str, bytes]]
+    facts: Facts,
+    started: Callable[[], bool],
+    alive: Callable[[], bool],
+    exposition: Callable[[str], tuple[str, bytes]],
+    drain: Callable[[], None],
 ) -> ASGIApp:
     """Return the application of the ops port.
 
@@ -21,6 +25,7 @@ def operations(
         started: Whether the start is complete.
         alive: Whether the event loop turns.
         exposition: Turns an ``Accept`` header into content type and metrics.
+        drain: Has the node end in order (DEL-48); called any number of times.
     """
 
     async def live(_request: Request) -> Response:
@@ -33,6 +38,13 @@ def operations(
         content_type, body = exposition(request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": content_type})
 
+    async def begin_drain(request: Request) -> Response:
+        if "origin" in request.headers:
+            # Only browsers send it, and only a page that means no good asks its reader's browser for this.
+            return PlainTextResponse("Pages may not do this.\n", 403)
+        drain()
+        return PlainTextResponse("draining\n", 202)
+
     return Starlette(
         routes=[
             Route("/live", live),
@@ -40,6 +52,7 @@ def operations(
             Route("/ready", readiness(facts)),
             Route("/metrics", metrics),
             Route("/metrics/", metrics),
+            Route("/drain", begin_drain, methods=["POST"]),
         ]
     )
 

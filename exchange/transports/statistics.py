@@ -8,7 +8,7 @@ from exchange.core.model import ClusterTally, UserGlimpse
 PLATFORM = "magi-exchange"
 
 
-def statistics(tally: ClusterTally, now_ms: int, version: str) -> dict[str, Any]:
+def statistics(tally: ClusterTally, now_ms: int, version: str, durability: str) -> dict[str, Any]:
     """Return the body of ``/api/stats``: documented keys first, additions after them."""
     tallies = [node_tally for _, node_tally in tally.nodes]
     last = max(tallies, key=lambda one: one.last_message_ms, default=None)
@@ -31,10 +31,11 @@ def statistics(tally: ClusterTally, now_ms: int, version: str) -> dict[str, Any]
         "messagesPerSecond": round(sum(one.messages_per_second for one in tallies), 1),
         "nodes": len(tally.nodes),
         "version": version,
+        "durability": durability,
     }
 
 
-def status(tally: ClusterTally, now_ms: int, version: str, base_url: str) -> dict[str, Any]:
+def status(tally: ClusterTally, now_ms: int, version: str, durability: str, base_url: str) -> dict[str, Any]:
     """Return the body of ``/api/status``. ``base_url`` is where people reach the exchange, as ``http(s)://host``."""
     tallies = [node_tally for _, node_tally in tally.nodes]
     return {
@@ -60,6 +61,7 @@ def status(tally: ClusterTally, now_ms: int, version: str, base_url: str) -> dic
             "status": base_url + "/api/status",
             "health": base_url + "/health",
         },
+        "durability": durability,
     }
 
 

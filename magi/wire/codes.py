@@ -6,7 +6,7 @@ from enum import IntEnum
 class CloseCode(IntEnum):
     """Why a socket was closed, as its peer sees it."""
 
-    NORMAL = 1000
+    NORMAL = 1000  # also: the session goes on over another connection (MAGI-46)
     GOING_AWAY = 1001  # orderly shutdown: come back, elsewhere if possible
     PROTOCOL_ERROR = 1002  # RFC 6455 section 7.4.1: the framing is broken, no wire was reached
     INVALID_DATA = 1007  # RFC 6455 section 8.1: a text message that is not UTF-8
@@ -16,3 +16,5 @@ class CloseCode(IntEnum):
 
 
 INACTIVITY_REASON = "Inactivity timeout"
+REPLACED_REASON = "Session continues elsewhere"
+"""With ``NORMAL``: somebody came back with the token of this session. Whoever reads this should not come back by itself."""

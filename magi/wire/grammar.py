@@ -1,22 +1,30 @@
-"""Canonical forms of what people type on the mAgi wire: usernames, nicknames, codes, targets.
+"""Canonical forms of what clients send on the mAgi wire: names, codes, ids, tokens, offsets, words about themselves.
 
 Every function here is idempotent: the canonical form of a canonical form is itself.
 """
 
+import re
 import unicodedata
+from typing import Final
 
 from magi.wire.limits import (
+    CAPABILITIES_COUNT,
+    CAPABILITY_CHARACTERS,
     CODE_ALPHABET,
     CODE_CHARACTERS,
+    CODE_CHARACTERS_MOST,
     MESSAGE_ID_CHARACTERS,
     NICKNAME_CHARACTERS,
+    TOKEN_CHARACTERS,
     USERNAME_CHARACTERS,
 )
 
-CODE_CHARACTERS_MOST = 16  # an extended client may ask for longer codes (MAGI-29)
+STATUSES: Final = frozenset({"idle", "working", "blocked"})
+"""What a client can say it is doing (MAGI-45)."""
 
 _ALPHABET = frozenset(CODE_ALPHABET)
 _COMBINING_RUN = 4
+_OFFSET = re.compile(r"[0-9]{1,16}-[0-9]{1,10}")
 
 # Controls are read widely (Cc), with everything that is invisible or turns text around: bidi marks, zero-width
 # characters and tags (Cf), lone surrogates (Cs), private use (Co), line and paragraph separators (Zl, Zp).
@@ -73,6 +81,33 @@ def code(value: object) -> str | None:
 
 def message_id(value: object) -> str | None:
     """Return a usable message id, else ``None`` (MAGI-45: a string of 1 to 64 printable characters)."""
-    if not isinstance(value, str) or not 0 < len(value) <= MESSAGE_ID_CHARACTERS or any(map(hidden, value)):
+    return _visible(value, MESSAGE_ID_CHARACTERS)
+
+
+def token(value: object) -> str | None:
+    """Return what can be a resume token, else ``None`` (MAGI-46: a string of 1 to 200 visible characters)."""
+    return _visible(value, TOKEN_CHARACTERS)
+
+
+def offset(value: object) -> str | None:
+    """Return what has the shape of a position in a mailbox, else ``None``. To clients it is opaque."""
+    return value if isinstance(value, str) and _OFFSET.fullmatch(value) else None
+
+
+def status(value: object) -> str | None:
+    """Return one of :data:`STATUSES`, else ``None``."""
+    return value if isinstance(value, str) and value in STATUSES else None
+
+
+def capabilities(value: object) -> tuple[str, ...] | None:
+    """Return what a client says it can do, else ``None``: a list of at most 32 strings of 1 to 64 visible characters."""
+    if not isinstance(value, list) or len(value) > CAPABILITIES_COUNT:
+        return None
+    words = tuple(word for word in value if _visible(word, CAPABILITY_CHARACTERS) is not None)
+    return words if len(words) == len(value) else None
+
+
+def _visible(value: object, characters: int) -> str | None:
+    if not isinstance(value, str) or not 0 < len(value) <= characters or any(map(hidden, value)):
         return None
     return value

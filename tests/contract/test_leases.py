@@ -48,6 +48,18 @@ async def test_a_draining_node_lives(store: Store) -> None:
     assert await store.leases.nodes() == (ONE,)
 
 
+async def test_a_draining_node_serves_no_more(stores: tuple[Store, Store], pass_time: PassTime) -> None:
+    one, two = stores
+    await one.leases.renew(ONE, ttl_ms=LONG_MS, draining=False)
+    await two.leases.renew(TWO, ttl_ms=SHORT_MS, draining=False)
+    assert set(await one.leases.serving()) == {ONE, TWO}
+    await one.leases.renew(ONE, ttl_ms=LONG_MS, draining=True)
+    assert await two.leases.serving() == (TWO,)
+    await pass_time(SHORT_MS)
+    assert await one.leases.serving() == ()
+    assert await one.leases.nodes() == (ONE,)
+
+
 async def test_a_lease_that_is_not_renewed_lapses(stores: tuple[Store, Store], pass_time: PassTime) -> None:
     one, two = stores
     await lapse(one, pass_time)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from exchange.core.model import Link, Presence
+from exchange.core.features import OFFLINE, PERSIST
+from exchange.core.model import Link, Presence, Profile
 from exchange.core.wakes import Linked, Unlinked, Wake
 from exchange.ports import Condition, Notice, Put, PutWord, Store
 from tests.harness.waiting import eventually
@@ -13,6 +14,18 @@ from tests.harness.waiting import eventually
 LONG_MS = 60_000
 BOB = Link("bob", "c1", "bob@example.com", "Bob 🦀")
 EVE = Link("eve", "c2", "eve@example.com", "Eve")
+KIM = Link(
+    "kim",
+    "c3",
+    "kim@example.com",
+    "Kim",
+    persist=True,
+    features=frozenset({PERSIST, OFFLINE}),
+    status="working",
+    capabilities=("vision", "two\nlines", ""),
+    stamp=1_800_000_000_000_001,
+)
+ADA = Profile("ada@example.com", "Ada")
 
 
 class Ear:
@@ -47,7 +60,7 @@ async def all_heard(store: Store, ear: Ear) -> list[Wake]:
 
 
 async def here(store: Store, sid: str = "s1") -> None:
-    await store.users.open(Presence(sid, "ada", "ada@example.com", "n1", "magi", ""), "Ada")
+    await store.users.open(Presence(sid, "ada", "ada@example.com", "n1", "magi", ""), ADA)
 
 
 async def away(store: Store, sid: str = "s1", *, grace_ms: int = LONG_MS) -> None:
@@ -56,7 +69,7 @@ async def away(store: Store, sid: str = "s1", *, grace_ms: int = LONG_MS) -> Non
 
 async def restored(store: Store) -> dict[str, str]:
     """Return who a new session of the user brings back, and under which connection."""
-    opened = await store.users.open(Presence("s9", "ada", "ada@example.com", "n1", "magi", ""), "Ada")
+    opened = await store.users.open(Presence("s9", "ada", "ada@example.com", "n1", "magi", ""), ADA)
     return {link.peer: link.connection for link in opened.links if link.peer in opened.restored}
 
 
@@ -120,7 +133,7 @@ async def test_a_link_for_somebody_here_is_written(store: Store) -> None:
     assert (await store.links.put("ada", BOB, condition=Condition.HERE)).word is PutWord.KEPT
 
 
-async def test_a_change_of_a_link_changes_names_and_waiting_only(store: Store) -> None:
+async def test_a_change_of_a_link_keeps_its_age(store: Store) -> None:
     await store.links.put("ada", BOB)
     await store.links.put("ada", EVE)
     changed = replace(BOB, name="robert@example.com", nick="Robert", waiting=True, made=77)
@@ -251,3 +264,209 @@ async def test_a_link_that_was_only_set_aside_is_forgotten_without_notice(store:
     assert not await store.links.end("ada", "eve", "another")
     assert await restored(store) == {"eve": "c2"}
     assert await all_heard(store, ear) == []
+
+
+# --- how a friend is described ---------------------------------------------------------------------------------------
+
+
+def told(link: Link, rev: int, *, announce: bool) -> Linked:
+    return Linked(
+        rev,
+        rev - 1,
+        announce,
+        link.peer,
+        link.connection,
+        link.name,
+        link.nick,
+        link.made,
+        link.waiting,
+        link.persist,
+        tuple(sorted(link.features)),
+        link.status,
+        link.capabilities,
+        link.stamp,
+    )
+
+
+async def test_everything_about_a_friend_comes_out_as_it_went_in(stores: tuple[Store, Store], ear: Ear) -> None:
+    link = replace(KIM, made=1)
+    assert await stores[0].links.put("ada", KIM, notice=Notice.ANNOUNCE) == Put(PutWord.ADDED, link, rev=1, prev=0)
+    assert await stores[1].links.table("ada") == (1, (link,))
+    (wake,) = await all_heard(stores[0], ear)
+    assert wake == told(link, 1, announce=True)
+    assert wake.link() == link
+
+
+async def test_a_change_of_a_link_keeps_whether_it_persists(store: Store, ear: Ear) -> None:
+    await store.links.put("ada", KIM)
+    changed = replace(KIM, persist=False, features=frozenset({PERSIST}), status="idle", capabilities=(), made=9)
+    put = await store.links.put("ada", changed, notice=Notice.QUIET, condition=Condition.LINKED)
+    link = replace(changed, persist=True, made=1)
+    assert put == Put(PutWord.KEPT, link, rev=2, prev=1)
+    assert await all_heard(store, ear) == [told(link, 2, announce=False)]
+    await store.links.put("ada", BOB)
+    put = await store.links.put("ada", replace(BOB, persist=True), condition=Condition.LINKED)
+    assert not put.link.persist
+
+
+async def test_a_friendship_made_again_persists_as_it_is_made_now(store: Store) -> None:
+    await store.links.put("ada", BOB)
+    assert (await store.links.put("ada", replace(BOB, persist=True))).link.persist
+    assert not (await store.links.put("ada", BOB)).link.persist
+
+
+async def test_a_change_with_an_older_stamp_comes_too_late(store: Store, ear: Ear) -> None:
+    await store.links.put("ada", KIM)
+    for stamp in (KIM.stamp - 1, 0):
+        late = replace(KIM, nick="Late", stamp=stamp)
+        put = await store.links.put("ada", late, notice=Notice.ANNOUNCE, condition=Condition.LINKED)
+        assert put == Put(PutWord.ABSENT, late, rev=1, prev=1)
+    assert await store.links.table("ada") == (1, (replace(KIM, made=1),))
+    assert await all_heard(store, ear) == []
+
+
+@pytest.mark.parametrize("newer", [0, 1])
+async def test_a_change_with_the_same_or_a_newer_stamp_is_written(store: Store, newer: int) -> None:
+    await store.links.put("ada", KIM)
+    changed = replace(KIM, nick="K", made=1, stamp=KIM.stamp + newer)
+    assert (await store.links.put("ada", changed, condition=Condition.LINKED)).link == changed
+
+
+async def test_a_friendship_made_again_keeps_the_newest_stamp(store: Store) -> None:
+    await store.links.put("ada", KIM)
+    again = await store.links.put("ada", replace(KIM, nick="K", stamp=0))
+    assert again.link == replace(KIM, nick="K", made=2)
+    assert (await store.links.put("ada", replace(KIM, stamp=KIM.stamp + 1))).link.stamp == KIM.stamp + 1
+
+
+async def test_everything_about_a_friend_survives_being_kept_and_set_aside(store: Store) -> None:
+    await store.links.put("ada", KIM)
+    await store.links.end("ada", "kim", "c3", keep_ms=LONG_MS)
+    aside = replace(KIM, peer="ann", connection="c4")
+    await store.links.set_aside("ada", aside, keep_ms=LONG_MS)
+    assert await restored(store) == {"kim": "c3", "ann": "c4"}
+    _, table = await store.links.table("ada")
+    assert {replace(link, made=0) for link in table} == {KIM, aside}
+
+
+# --- absent friends --------------------------------------------------------------------------------------------------
+
+
+async def test_a_persistent_friend_is_marked_away_and_that_is_told_once(store: Store, ear: Ear) -> None:
+    await store.links.put("ada", BOB)
+    await store.links.put("ada", KIM)
+    gone = KIM.stamp + 1
+    assert [await store.links.mark_away("ada", "kim", "c3", gone) for _ in range(2)] == [True, False]
+    away_kim = replace(KIM, made=2, waiting=True, stamp=gone)
+    rev, table = await store.links.table("ada")
+    assert (rev, set(table)) == (3, {replace(BOB, made=1), away_kim})
+    assert await all_heard(store, ear) == [told(away_kim, 3, announce=True)]
+
+
+async def test_of_fifty_who_mark_a_friend_away_exactly_one_did_it(stores: tuple[Store, Store], ear: Ear) -> None:
+    await stores[0].links.put("ada", KIM)
+    marked = await asyncio.gather(*(stores[i % 2].links.mark_away("ada", "kim", "c3", KIM.stamp) for i in range(50)))
+    assert marked.count(True) == 1
+    assert len(await all_heard(stores[0], ear)) == 1
+
+
+@pytest.mark.parametrize(
+    ("peer", "connection", "stamp"),
+    [("kim", "c9", KIM.stamp), ("eve", "c3", KIM.stamp), ("kim", "c3", KIM.stamp - 1), ("bob", "c1", KIM.stamp)],
+    ids=["another connection", "no link", "something newer is known", "a plain link"],
+)
+async def test_nobody_else_is_marked_away(store: Store, ear: Ear, peer: str, connection: str, stamp: int) -> None:
+    await store.links.put("ada", KIM)
+    await store.links.put("ada", BOB)
+    assert not await store.links.mark_away("ada", peer, connection, stamp)
+    assert not await store.links.mark_away("nobody", peer, connection, stamp)
+    rev, table = await store.links.table("ada")
+    assert (rev, set(table)) == (2, {replace(KIM, made=1), replace(BOB, made=2)})
+    assert await all_heard(store, ear) == []
+
+
+async def test_a_late_going_does_not_touch_a_friend_who_came_back(store: Store) -> None:
+    await store.links.put("ada", KIM)
+    gone, back = KIM.stamp + 1, KIM.stamp + 2
+    await store.links.mark_away("ada", "kim", "c3", gone)
+    await store.links.put("ada", replace(KIM, stamp=back), condition=Condition.LINKED)
+    assert not await store.links.mark_away("ada", "kim", "c3", gone)
+    assert (await store.links.table("ada"))[1] == (replace(KIM, made=1, stamp=back),)
+
+
+# --- unseen ----------------------------------------------------------------------------------------------------------
+
+
+async def come(store: Store, sid: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Open a session; return who waits for its user, and who was restored."""
+    opened = await store.users.open(Presence(sid, "ada", "ada@example.com", "n1", "magi", ""), ADA)
+    return opened.waiting, opened.restored
+
+
+async def test_a_link_made_while_its_user_was_away_waits_for_it_once(stores: tuple[Store, Store]) -> None:
+    await stores[0].links.put("ada", BOB)
+    await stores[1].links.put("ada", KIM, unseen=True)
+    for _ in range(2):  # a repeat gets the same answer
+        assert await come(stores[0], "s1") == ({"kim"}, frozenset())
+    assert await come(stores[0], "s2") == (frozenset(), frozenset())
+    assert set((await stores[0].links.table("ada"))[1]) == {replace(BOB, made=1), replace(KIM, made=2)}
+
+
+async def test_it_waits_beside_what_was_set_aside(store: Store) -> None:
+    await store.links.put("ada", KIM, unseen=True)
+    await store.links.set_aside("ada", BOB, keep_ms=LONG_MS)
+    assert await come(store, "s1") == ({"kim", "bob"}, {"bob"})
+
+
+async def test_a_quiet_change_or_a_going_meanwhile_leaves_it_unseen(store: Store) -> None:
+    await store.links.put("ada", KIM, unseen=True)
+    await store.links.put("ada", replace(KIM, nick="K"), notice=Notice.QUIET, condition=Condition.LINKED)
+    await store.links.mark_away("ada", "kim", "c3", KIM.stamp)
+    assert (await come(store, "s1"))[0] == {"kim"}
+
+
+async def test_an_announcement_to_nobody_leaves_it_unseen(store: Store) -> None:
+    await store.links.put("ada", KIM, notice=Notice.ANNOUNCE, unseen=True)
+    assert (await come(store, "s1"))[0] == {"kim"}
+
+
+async def test_what_was_announced_to_somebody_here_is_seen(store: Store) -> None:
+    await here(store)
+    await store.links.put("ada", KIM, notice=Notice.QUIET, unseen=True)
+    await store.links.put("ada", BOB, notice=Notice.QUIET, unseen=True)
+    await store.links.put("ada", KIM, notice=Notice.ANNOUNCE, condition=Condition.LINKED)
+    assert (await come(store, "s2"))[0] == {"bob"}
+
+
+async def test_a_link_that_ended_unseen_waits_no_more(store: Store) -> None:
+    await store.links.put("ada", KIM, unseen=True)
+    await store.links.end("ada", "kim", "c3")
+    await store.links.put("ada", KIM)
+    assert await come(store, "s1") == (frozenset(), frozenset())
+
+
+async def test_a_change_that_is_not_written_marks_nothing(store: Store) -> None:
+    await store.links.put("ada", KIM)
+    await store.links.put("ada", replace(KIM, connection="c9"), condition=Condition.LINKED, unseen=True)
+    assert (await come(store, "s1"))[0] == frozenset()
+
+
+# --- blocks ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_blocked_name_is_blocked_until_it_is_unblocked(stores: tuple[Store, Store]) -> None:
+    one, two = stores
+    assert not await one.links.blocks("ada", "bob")
+    for _ in range(2):
+        await one.links.block("ada", "bob")
+        assert await two.links.blocks("ada", "bob")
+    assert [await two.links.unblock("ada", "bob") for _ in range(2)] == [True, False]
+    assert not await one.links.blocks("ada", "bob")
+
+
+async def test_blocked_names_compare_exactly_and_belong_to_their_user(store: Store) -> None:
+    await store.links.block("ada", "Bob 🦀")
+    assert [await store.links.blocks("ada", name) for name in ("Bob 🦀", "bob 🦀", "Bob")] == [True, False, False]
+    assert not await store.links.blocks("zoe", "Bob 🦀")
+    assert not await store.links.unblock("zoe", "Bob 🦀")
+    assert await store.links.blocks("ada", "Bob 🦀")

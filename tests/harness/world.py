@@ -1,7 +1,7 @@
 """Nodes without sockets and processes: everything above the transport, on one store in memory."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from exchange.core.commands import Command
@@ -21,6 +21,11 @@ from exchange.storage.memory.store import memory_store
 from tests.harness.waiting import eventually
 
 LEASE_MS = 60_000
+PERSISTENT = ("ids", "resume", "persist")
+WATCHING = (*PERSISTENT, "presence")
+STORING = (*PERSISTENT, "offline")
+"""What clients ask for whose friendships are to last, and who want to see what friends do. Timers wait before they see
+a friend go: tests about that use the first."""
 
 
 class Time:
@@ -59,11 +64,17 @@ class Witness:
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, str, str, int]] = []
+        self.stored = 0
+        self.repeats = 0
         self.outcomes: list[tuple[str, ExchangeError | None]] = []
         self.invites: list[str] = []
 
-    def forwarded(self, kind: int, sender: str, recipient: str, characters: int) -> None:
+    def forwarded(self, kind: int, sender: str, recipient: str, characters: int, *, stored: bool = False) -> None:
         self.sent.append((kind, sender, recipient, characters))
+        self.stored += stored
+
+    def repeated(self) -> None:
+        self.repeats += 1
 
     def handled(self, command: Command[object], error: ExchangeError | None, seconds: float) -> None:
         self.outcomes.append((type(command).__name__, error))
@@ -119,6 +130,11 @@ class Peer:
         return next(message for message in self.heard if message["type"] == type_)
 
     @property
+    def token(self) -> str:
+        """The newest resume token it was given."""
+        return [str(message["token"]) for message in self.heard if "token" in message][-1]
+
+    @property
     def types(self) -> list[str]:
         return [message["type"] for message in self.heard]
 
@@ -169,12 +185,21 @@ class Place:
         peer.connection.opened(peer)
         return peer
 
-    async def identified(self, name: str, nick: str = "", **place: Any) -> Peer:
-        """Return a client that said who it is."""
+    async def identified(
+        self, name: str, nick: str = "", *, features: Sequence[str] = (), token: str = "", **place: Any
+    ) -> Peer:
+        """Return a client that said who it is; an extended one if it asks for features."""
         peer = self.connect(**place)
-        reply = await peer.ask("identify", username=name, nickname=nick or name.title())
+        extended = {"features": list(features)} if features else {}
+        proof = {"token": token} if token else {}
+        reply = await peer.ask("identify", username=name, nickname=nick or name.title(), **extended, **proof)
         assert reply["type"] == "identified", reply
         return peer
+
+    async def forgets(self, peer: Peer) -> None:
+        """Break a client's connection and wait until everything of it is done."""
+        peer.leave()
+        assert await self.exchange.settled(10) == 0
 
 
 async def befriend(inviter: Peer, redeemer: Peer) -> None:

@@ -14,7 +14,7 @@ MAP = Path("exchange/storage/redis/keyspace.py")
 BUILDERS = {
     name: method
     for name, method in inspect.getmembers(Keyspace, inspect.isfunction)
-    if not name.startswith("_") and name not in {"hash", "uid_of_wake"}
+    if not name.startswith("_") and name not in {"hash", "uid_of", "due"}
 }
 ELSEWHERE = pytest.mark.parametrize("module", [one for one in modules("exchange", "worker") if one != MAP], ids=str)
 
@@ -48,7 +48,7 @@ def test_every_kind_of_key_is_on_the_map():
 def _shape(key: str) -> str:
     """Return the fixed words of a key: what is in braces or angles differs, unless it is a word of its own."""
     key = re.sub(r"<[^>]*>", "0", key.removeprefix("p:1:"))
-    key = re.sub(r"\{(u|h\([^}]*\)|[0-9a-f]{32}|0)\}", "{}", key)
+    key = re.sub(r"\{(u|part|h\([^}]*\)|[0-9a-f]{32}|0)\}", "{}", key)
     return re.sub(r"\b[0-9a-f]{32}\b", "0", key)
 
 

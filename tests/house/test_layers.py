@@ -15,6 +15,7 @@ WORKER_MAY_USE = frozenset(
         "core",
         "entropy",
         "farewell",
+        "fates",
         "front",  # the closed lists that metrics need
         "hotcounts",
         "instruments",

@@ -9,15 +9,29 @@ from exchange.dialects.magi1 import Magi1
 from exchange.instruments import Counter, Gauge, Histogram
 from exchange.metrics import Metrics
 from exchange.transports.http import ROUTES
+from worker.metrics import WorkerMetrics
 
-METRICS = Metrics(codes={Magi1.name: CODES}, routes=ROUTES)
-EVERY_METRIC = pytest.mark.parametrize("metric", METRICS.instruments(), ids=lambda metric: metric.name)
+METRICS = (*Metrics(codes={Magi1.name: CODES}, routes=ROUTES).instruments(), *WorkerMetrics().instruments())
+EVERY_METRIC = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 
 BASE_UNITS = ("_seconds", "_bytes")
 OTHER_UNITS = r"_(ms|us|milliseconds|microseconds|minutes|hours|kb|mb|kib|mib|percent)(_|$)"
 LABELS = frozenset(
     {
-        *("action", "class", "code", "command", "dialect", "direction", "event", "job", "kind", "lane", "outcome"),
+        *(
+            "action",
+            "attempt",
+            "class",
+            "code",
+            "command",
+            "dialect",
+            "direction",
+            "event",
+            "job",
+            "kind",
+            "lane",
+            "outcome",
+        ),
         *("reason", "result", "route", "scope", "stat", "state", "tier", "what"),
         *("durability", "keyspace", "mode", "version"),  # of a process, on one metric
     }
@@ -58,5 +72,5 @@ def test_labels_are_from_closed_lists(metric):
 
 
 def test_no_two_metrics_share_a_name():
-    names = [metric.name for metric in METRICS.instruments()]
+    names = [metric.name for metric in METRICS]
     assert len(set(names)) == len(names)

@@ -7,7 +7,10 @@ import pytest
 
 from tests.house.tree import PACKAGES, ROOT, functions, modules, parsed
 
-PORTS = ("clock", "invites", "jobs", "leases", "limits", "links", "names", "repeats", "tallies", "users", "wakes")
+PORTS = (
+    *("clock", "dues", "histories", "invites", "jobs", "leases", "limits", "links", "mailboxes", "names", "repeats"),
+    *("tallies", "users", "wakes"),
+)
 TWINS = {
     # One suite proves both stores.
     **{
@@ -16,9 +19,11 @@ TWINS = {
         for port in PORTS
     },
     # Only a real server can prove these.
+    "exchange/storage/redis/commit.py": "tests/integration/storage/test_commit.py",
     "exchange/storage/redis/fitness.py": "tests/integration/storage/test_fitness.py",
     "exchange/storage/redis/lane.py": "tests/integration/storage/test_lane.py",
     "exchange/storage/redis/pair.py": "tests/integration/storage/test_pair.py",
+    "exchange/storage/redis/scan.py": "tests/integration/storage/test_scan.py",
     "exchange/storage/redis/store.py": "tests/integration/storage/test_store.py",
     # Only real processes can prove these.
     "exchange/app.py": "tests/integration/serve/test_serve.py",

@@ -1,16 +1,14 @@
 """End what dead nodes left behind, so that names are free and friends are told within 15 s (DEL-28, MAGI-31)."""
 
-import asyncio
-
 import structlog
 
 from exchange.core.model import Presence
 from exchange.farewell import say_farewell
 from exchange.ports import Store
+from worker.metrics import WorkerMetrics
+from worker.parallel import batches, for_each
 
 log = structlog.get_logger()
-
-BATCH_COUNT = 256
 
 
 class ReapNodes:
@@ -20,12 +18,14 @@ class ReapNodes:
     until its farewell is complete.
     """
 
-    def __init__(self, store: Store, *, grace_ms: int, store_up_seconds: float) -> None:
+    def __init__(
+        self, store: Store, metrics: WorkerMetrics, *, grace_ms: int, resume_ms: int, store_up_seconds: float
+    ) -> None:
         self._store = store
+        self._metrics = metrics
         self._grace_ms = grace_ms
+        self._resume_ms = resume_ms
         self._store_up_seconds = store_up_seconds
-        self.nodes_count = 0
-        self.sessions_count = 0
 
     async def run(self) -> None:
         """Clear every node that is dead by now.
@@ -47,16 +47,16 @@ class ReapNodes:
 
     async def _clear(self, node: str) -> None:
         log.warning("node.reaped", node_id=node)
-        batch: list[Presence] = []
-        async for presence in self._store.leases.noted(node):
-            batch.append(presence)
-            if len(batch) >= BATCH_COUNT:
-                await self._part(batch)
-                batch = []
-        await self._part(batch)
+        started = self._store.clock.steady()
+        async for batch in batches(self._store.leases.noted(node)):
+            await for_each(batch, self._part)
         await self._store.leases.forget(node)
-        self.nodes_count += 1
+        self._metrics.reap_seconds.observe(self._store.clock.steady() - started)
+        self._metrics.reaped.inc("node")
 
-    async def _part(self, batch: list[Presence]) -> None:
-        await asyncio.gather(*(say_farewell(self._store, presence, grace_ms=self._grace_ms) for presence in batch))
-        self.sessions_count += len(batch)
+    async def _part(self, presence: Presence) -> None:
+        # The node may have died between the two ends of a friendship of this user (DEL-43): ``settle_dues`` looks. Noted
+        # first, because the farewell removes the last trace of the session.
+        await self._store.dues.note(presence.uid, self._store.clock.now_ms())
+        await say_farewell(self._store, presence, grace_ms=self._grace_ms, resume_ms=self._resume_ms)
+        self._metrics.reaped.inc("session")

@@ -1,7 +1,7 @@
 """Invitations in memory."""
 
 from exchange.core.ids import Uid
-from exchange.ports import InviteWord
+from exchange.ports import ANYBODY, InviteWord, Peeked, Terms
 from exchange.storage.memory.state import Invite, Memory
 
 EXPIRED_MS = 60_000
@@ -14,28 +14,40 @@ class Invites:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    async def open(self, code: str, uid: Uid, *, life_ms: int, most: int) -> InviteWord:
+    async def open(self, code: str, uid: Uid, *, life_ms: int, most: int, terms: Terms = ANYBODY) -> InviteWord:
         await self._memory.reach()
         now_ms = self._memory.now_ms()
         found = self._found(code)
         if found is not None and found.uid == uid and now_ms < found.expires_ms:
-            return InviteWord.COLLISION if found.nonce else InviteWord.OPEN
+            return InviteWord.COLLISION if found.nonce or found.terms != terms else InviteWord.OPEN
         open_count = sum(invite.uid == uid and now_ms < invite.expires_ms for invite in self._memory.invites.values())
         if open_count >= most:
             return InviteWord.FULL
         if found is not None:
             return InviteWord.COLLISION
-        self._memory.invites[code] = Invite(uid, now_ms + life_ms)
+        self._memory.invites[code] = Invite(uid, now_ms + life_ms, terms)
         return InviteWord.OPEN
 
-    async def peek(self, code: str) -> tuple[InviteWord, Uid]:
+    async def peek(self, code: str, name: str) -> Peeked:
         await self._memory.reach()
         invite = self._found(code)
         if invite is None:
-            return InviteWord.UNKNOWN, ""
+            return Peeked(InviteWord.UNKNOWN)
+        word = InviteWord.OPEN
         if self._memory.now_ms() >= invite.expires_ms:
-            return InviteWord.EXPIRED, invite.uid
-        return (InviteWord.BUSY if self._claimed(invite) else InviteWord.OPEN), invite.uid
+            word = InviteWord.EXPIRED
+        elif self._claimed(invite):
+            word = InviteWord.BUSY
+        fits = invite.terms.for_name in {"", name}
+        return Peeked(word, invite.uid, fits, invite.terms.confirm and invite.confirmed != name)
+
+    async def confirm(self, code: str, uid: Uid, name: str) -> bool:
+        await self._memory.reach()
+        invite = self._found(code)
+        if invite is None or invite.uid != uid or self._memory.now_ms() >= invite.expires_ms:
+            return False
+        invite.confirmed = name
+        return True
 
     async def claim(self, code: str, redeemer: Uid, nonce: str, *, claim_ms: int) -> InviteWord:
         await self._memory.reach()

@@ -39,6 +39,11 @@ class Leases:
         await self._state.reach()
         return tuple(entry.info for entry in self._state.nodes.values() if self._leased(entry))
 
+    async def serving(self) -> tuple[NodeInfo, ...]:
+        await self._state.reach()
+        nodes = self._state.nodes.values()
+        return tuple(entry.info for entry in nodes if self._leased(entry) and not entry.draining)
+
     async def lapsed(self) -> tuple[str, ...]:
         await self._state.reach()
         return tuple(node for node, entry in self._state.nodes.items() if not self._leased(entry))

@@ -11,9 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exchange.core.errors import StorageUnavailable
-from exchange.core.ids import Uid
-from exchange.core.model import Counts, Envelope, Link, NodeInfo, NodeTally, Presence
-from exchange.core.wakes import Wake
+from exchange.core.ids import NOWHERE, Offset, Uid
+from exchange.core.model import (
+    Counts,
+    Envelope,
+    Letter,
+    Link,
+    NodeInfo,
+    NodeTally,
+    Presence,
+    Profile,
+    Record,
+    Undelivered,
+)
+from exchange.core.wakes import Mail, Wake
+from exchange.ports import Terms
 
 Hear = Callable[[Uid, Wake, int], None]
 """How a node takes a wake: for whom, what, and how many bytes it counts as."""
@@ -21,13 +33,18 @@ Hear = Callable[[Uid, Wake, int], None]
 
 @dataclass(slots=True)
 class Name:
-    """Who holds a name, or who held it until ``ends_ms`` runs out (0 while it is held; ``holder`` is empty in grace)."""
+    """Who holds a name, or who held it until ``ends_ms`` runs out (0 for never; ``holder`` is empty if nobody does).
+
+    ``token`` guards it if one was issued; the one ``before`` is good until that was used.
+    """
 
     uid: Uid
     holder: str
     node: str
     address: str
     ends_ms: int = 0
+    token: str = ""
+    before: str = ""
 
 
 @dataclass(slots=True)
@@ -53,31 +70,69 @@ class Opening:
 class User:
     """A user with its sessions and its table of links.
 
-    ``left_sid`` closed last and ended ``left_links`` with it. ``ends_ms`` is 0 while there is a session.
+    ``left_sid`` closed last, at the generation ``left_stamp``, and ended ``left_links`` with it. ``ends_ms`` is 0 while
+    there is a session or something outlives it. ``unseen`` are the peers of links that the user has not heard of.
     """
 
-    name: str = ""
-    nick: str = ""
+    profile: Profile | None = None
     left_ms: int = 0
     left_sid: str = ""
     left_links: tuple[Link, ...] = ()
+    left_stamp: int = 0
     ends_ms: int = 0
     generation: int = 0
     rev: int = 0
     sessions: dict[str, Opening] = field(default_factory=dict)
     links: dict[Uid, Link] = field(default_factory=dict)
     ended: dict[Uid, Ended] = field(default_factory=dict)
+    unseen: set[Uid] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Seen:
+    """Mail that was stored: what it was, so that a repeat is known."""
+
+    offset: Offset
+    digest: bytes
+    nodes_count: int
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Box:
+    """A mailbox. ``parked`` are letters that were given up, ``fates`` those whose senders still have to be told."""
+
+    epoch: str = ""
+    last: Offset = NOWHERE
+    acked: Offset = NOWHERE
+    letters: list[Letter] = field(default_factory=list)
+    seen: dict[tuple[Uid, str], Seen] = field(default_factory=dict)
+    tries: dict[Offset, int] = field(default_factory=dict)
+    parked: list[Letter] = field(default_factory=list)
+    fates: dict[Offset, Undelivered] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Invite:
-    """An invitation, and the claim on it if ``nonce`` is set and ``claim_ends_ms`` has not passed."""
+    """An invitation, whom its inviter agreed to, and the claim on it if ``nonce`` is set and ``claim_ends_ms`` ahead."""
 
     uid: Uid
     expires_ms: int
+    terms: Terms
+    confirmed: str | None = None
     redeemer: Uid = ""
     nonce: str = ""
     claim_ends_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A message id that a session reserved for a request, and the first reply if there was one."""
+
+    sid: str
+    digest: str
+    ends_ms: int
+    reply: bytes | None
 
 
 @dataclass(slots=True)
@@ -104,6 +159,11 @@ class Memory:
         self.names: dict[tuple[str, str], Name] = {}
         """By dialect and name."""
         self.users: dict[Uid, User] = {}
+        self.boxes: dict[Uid, Box] = {}
+        self.dues: dict[Uid, int] = {}
+        self.histories: dict[tuple[Uid, str], list[Record]] = {}
+        """By owner and connection, oldest first."""
+        self.blocked: dict[Uid, set[str]] = {}
         self.invites: dict[str, Invite] = {}
         self.listeners: dict[Uid, dict[object, Hear]] = {}
         """By user and by node; the key of a node is its ``Wakes``."""
@@ -111,8 +171,8 @@ class Memory:
         """Tokens and the moment they were counted, by user and action."""
         self.failures: dict[tuple[str, str], tuple[int, int]] = {}
         """Failures and the end of their window, by address and action."""
-        self.replies: dict[tuple[Uid, str], tuple[bytes, int]] = {}
-        """``?`` + sid or ``=`` + first reply, and its end, by user and message id."""
+        self.replies: dict[tuple[Uid, str], Reservation] = {}
+        """By user and message id."""
         self.nodes: dict[str, Node] = {}
         self.noted: dict[str, dict[str, Presence]] = {}
         """Sessions by node and sid."""
@@ -134,7 +194,8 @@ class Memory:
     def publish(self, uid: Uid, wake: Wake) -> int:
         """Pass a wake to every node that listens for ``uid``, in order, and return how many there are."""
         hearers = tuple(self.listeners.get(uid, {}).values())
-        size_bytes = len(wake.body) if isinstance(wake, Envelope) else 0
+        envelope = wake.envelope if isinstance(wake, Mail) else wake
+        size_bytes = len(envelope.body) if isinstance(envelope, Envelope) else 0
         for hear in hearers:
             hear(uid, wake, size_bytes)
         return len(hearers)

@@ -1,12 +1,15 @@
 """A store in memory, as one simulated node sees it."""
 
-from exchange.ports import Store
+from exchange.ports import Caps, Store
 from exchange.storage.memory.clock import Clock
+from exchange.storage.memory.dues import Dues
+from exchange.storage.memory.histories import Histories
 from exchange.storage.memory.invites import Invites
 from exchange.storage.memory.jobs import Jobs
 from exchange.storage.memory.leases import Leases
 from exchange.storage.memory.limits import Limits
 from exchange.storage.memory.links import Links
+from exchange.storage.memory.mailboxes import Mailboxes
 from exchange.storage.memory.names import Names
 from exchange.storage.memory.repeats import Repeats
 from exchange.storage.memory.state import Memory
@@ -14,8 +17,10 @@ from exchange.storage.memory.tallies import Tallies
 from exchange.storage.memory.users import Users
 from exchange.storage.memory.wakes import Wakes
 
+CAPS = Caps()
 
-def memory_store(state: Memory) -> Store:
+
+def memory_store(state: Memory, caps: Caps = CAPS) -> Store:
     """Return the ports of one more simulated node; all nodes on one ``state`` share everything but their wakes."""
     return Store(
         clock=Clock(state),
@@ -24,6 +29,9 @@ def memory_store(state: Memory) -> Store:
         links=Links(state),
         invites=Invites(state),
         wakes=Wakes(state),
+        mailboxes=Mailboxes(state, caps),
+        dues=Dues(state),
+        histories=Histories(state),
         limits=Limits(state),
         repeats=Repeats(state),
         leases=Leases(state),

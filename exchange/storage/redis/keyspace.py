@@ -6,20 +6,36 @@ slot. ``u`` is a uid, ``h(x)`` a keyed hash: nothing a user typed is ever part o
 ====================================  =======  ==============================================  =========================
 key                                   type     holds                                           lifetime
 ====================================  =======  ==============================================  =========================
-``name:{h(dialect,name)}``            hash     uid, holder (sid), node, address (h)            held: until released or
-                                                                                               reaped; then grace
-``{u}:user``                          hash     name, nick, and of the last close:              1 h after last session
-                                               left_ms, left_sid, left_links
-``{u}:meta``                          hash     gen, lrev                                       as ``{u}:user``
+``name:{h(dialect,name)}``            hash     uid, holder (sid), node, address (h),           held: until released or
+                                               token (h), before (h of the token before)       reaped; then grace, or with
+                                                                                               a token as long as kept
+``{u}:user``                          hash     name, nick, features, status, capabilities,     1 h after last session; none
+                                               and of the last close: left_ms, left_sid,       with persistent links or mail
+                                               left_links, left_stamp
+``{u}:meta``                          hash     gen, lrev, and of mail: epoch, last, acked,     as ``{u}:user``
+                                               count, bytes, seen, turned_ms, turned,
+                                               shared
 ``{u}:sessions``                      hash     sid -> session record                           until ended or reaped
 ``{u}:links``                         hash     peer uid -> link record                         as ``{u}:user``
 ``{u}:ended``                         hash     peer uid -> link record and end of grace        grace
-``{u}:done:<h(id)>``                  string   ``?`` + sid, or ``=`` + first reply             600 s
+``{u}:blocked``                       set      names                                           none
+``{u}:mailbox``                       stream   f sender, i id, k kind, x until_ms, p prev,     as ``{u}:meta``, also empty
+                                               b packed envelope
+``{u}:seen:<0..1>``                   hash     sender:id -> offset, nodes, digest              twice the dedupe time
+``{u}:shares``                        hash     sender -> bytes and 2^36 for each letter        as mailbox
+``{u}:tries``                         hash     offset -> attempts                              as mailbox
+``{u}:parked``                        stream   as mailbox                                      7 days
+``{u}:fates``                         hash     offset -> fate, kind, sender, id                until the sender is told
+``{u}:history:<connection>``          stream   record                                          retention
+``{u}:done:<h(id)>``                  string   ``?`` + digest + sid, or ``=`` + digest +       600 s
+                                               first reply
 ``{u}:take:<action>``                 hash     tokens, at_ms                                   time to full
 ``{u}:invites``                       zset     h(code) -> expires_ms                           longest invitation
-``{u}:wake``                          channel  envelopes and changes of links                  -
-``invite:{h(code)}``                  hash     uid, expires_ms, and of a claim: redeemer,      its life + 60 s
-                                               nonce, claim_ends_ms
+``{u}:wake``                          channel  envelopes, mail, changes of links, takeovers    -
+``invite:{h(code)}``                  hash     uid, expires_ms, for (h), confirm, confirmed    its life + 60 s
+                                               (h), and of a claim: redeemer, nonce,
+                                               claim_ends_ms
+``due:{part}``                        zset     uid -> when its mailbox is to be looked at      none
 ``{nodes}:lease:<node>``              string   boot record                                     lease
 ``{nodes}:registry``                  hash     node -> node record and state                   until cleared
 ``node:{<node>}:sessions``            hash     sid -> presence record                          until ended or reaped
@@ -33,8 +49,10 @@ key                                   type     holds                            
 """
 
 import hmac
+from zlib import crc32
 
 VERSION = 1
+DUE_PARTS = 64
 
 
 class Keyspace:
@@ -69,6 +87,37 @@ class Keyspace:
     def ended(self, uid: str) -> str:
         return f"{self._root}{{{uid}}}:ended"
 
+    def blocked(self, uid: str) -> str:
+        return f"{self._root}{{{uid}}}:blocked"
+
+    def mailbox(self, uid: str) -> str:
+        return f"{self._root}{{{uid}}}:mailbox"
+
+    def seen(self, uid: str, generation: int) -> str:
+        """Return the key of the younger (0) or the older (1) half of what is known of repeats."""
+        return f"{self._root}{{{uid}}}:seen:{generation}"
+
+    def shares(self, uid: str) -> str:
+        return f"{self._root}{{{uid}}}:shares"
+
+    def tries(self, uid: str) -> str:
+        return f"{self._root}{{{uid}}}:tries"
+
+    def parked(self, uid: str) -> str:
+        return f"{self._root}{{{uid}}}:parked"
+
+    def fates(self, uid: str) -> str:
+        return f"{self._root}{{{uid}}}:fates"
+
+    def history(self, uid: str, connection: str) -> str:
+        return f"{self._root}{{{uid}}}:history:{connection}"
+
+    def due(self, uid: str) -> str:
+        return self.due_part(crc32(uid.encode()) % DUE_PARTS)
+
+    def due_part(self, part: int) -> str:
+        return f"{self._root}due:{{{part}}}"
+
     def done(self, uid: str, id_: str) -> str:
         return f"{self._root}{{{uid}}}:done:{self.hash(id_)}"
 
@@ -81,9 +130,9 @@ class Keyspace:
     def wake(self, uid: str) -> str:
         return f"{self._root}{{{uid}}}:wake"
 
-    def uid_of_wake(self, channel: bytes) -> str:
-        """Return the uid of a channel made by :meth:`wake`."""
-        return channel[len(self._root) + 1 : -len("}:wake")].decode()
+    def uid_of(self, key: bytes) -> str:
+        """Return the uid of a key or channel whose hash tag is one."""
+        return key[len(self._root) + 1 : key.index(b"}")].decode()
 
     def invite(self, code: str) -> str:
         return f"{self._root}invite:{{{self.hash('code', code)}}}"

@@ -20,6 +20,8 @@ from exchange.storage.redis.scripts import REAP_NODE, RENEW_NODE
 
 _PAGE_COUNT = 256
 _OK = b"ok"
+_SERVING = b"serving"
+_DRAINING = b"draining"
 REAPED = b"reaped"
 
 # A map, so that nodes of two releases can read each other: what one does not know it ignores or takes as default.
@@ -40,7 +42,7 @@ class Leases:
 
     async def renew(self, node: NodeInfo, *, ttl_ms: int, draining: bool) -> bool:
         keys = (self._keyspace.lease(node.id), self._keyspace.registry())
-        state = "draining" if draining else "serving"
+        state = _DRAINING if draining else _SERVING
         history = "entered" if node.id in self._entered else "new"
         sent = steady()
         word, store_us = await self._lane.ask_script(
@@ -64,19 +66,22 @@ class Leases:
         return bool(await self._lane.ask("EXISTS", self._keyspace.lease(node)))
 
     async def nodes(self) -> tuple[NodeInfo, ...]:
-        return tuple(unpack_node(record) for _, record, leased in await self._registry() if leased)
+        return tuple(unpack_node(record) for _, record, lease in await self._registry() if lease is not None)
+
+    async def serving(self) -> tuple[NodeInfo, ...]:
+        return tuple(unpack_node(record) for _, record, lease in await self._registry() if lease == _SERVING)
 
     async def lapsed(self) -> tuple[str, ...]:
-        return tuple(node for node, _, leased in await self._registry() if not leased)
+        return tuple(node for node, _, lease in await self._registry() if lease is None)
 
-    async def _registry(self) -> list[tuple[str, bytes, bool]]:
-        """Return id, record and whether there is a lease, for every node in the registry."""
+    async def _registry(self) -> list[tuple[str, bytes, bytes | None]]:
+        """Return id, record and lease, if there is one, for every node in the registry."""
         flat: list[bytes] = await self._lane.ask("HGETALL", self._keyspace.registry())
         entries = [(node.decode(), record) for node, record in zip(flat[::2], flat[1::2], strict=True)]
         if not entries:
             return []
         leases = await self._lane.ask("MGET", *(self._keyspace.lease(node) for node, _ in entries))
-        return [(node, record, lease is not None) for (node, record), lease in zip(entries, leases, strict=True)]
+        return [(node, record, lease) for (node, record), lease in zip(entries, leases, strict=True)]
 
     async def reap(self, node: str) -> bool:
         word: bytes = await self._lane.ask_script(

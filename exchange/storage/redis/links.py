@@ -8,7 +8,7 @@ from exchange.ports import Condition, Notice, Put, PutWord
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.lane import Lane
 from exchange.storage.redis.records import pack_link, unpack_links
-from exchange.storage.redis.scripts import LINK, READ_TABLE, SET_ASIDE, UNLINK
+from exchange.storage.redis.scripts import LINK, MARK_AWAY, READ_TABLE, SET_ASIDE, UNLINK
 
 
 class Links:
@@ -28,22 +28,52 @@ class Links:
         return rev, links
 
     async def put(
-        self, uid: Uid, link: Link, *, notice: Notice = Notice.NONE, condition: Condition = Condition.ALWAYS
+        self,
+        uid: Uid,
+        link: Link,
+        *,
+        notice: Notice = Notice.NONE,
+        condition: Condition = Condition.ALWAYS,
+        unseen: bool = False,
     ) -> Put:
-        space = self._keyspace
-        keys = (space.meta(uid), space.sessions(uid), space.links(uid), space.ended(uid), space.wake(uid))
-        word, connection, made, rev, prev = await self._lane.ask_script(
-            LINK, keys, (link.peer, pack_link(link), notice.value, condition.value)
+        word, connection, made, persist, stamp, rev, prev = await self._lane.ask_script(
+            LINK,
+            self._keys(uid),
+            (link.peer, pack_link(link, unseen=unseen), notice.value, condition.value),
         )
-        stands = replace(link, connection=connection.decode(), made=made)
+        stands = replace(link, connection=connection.decode(), made=made, persist=bool(persist), stamp=stamp)
         return Put(PutWord(word.decode()), stands, rev, prev)
+
+    async def mark_away(self, uid: Uid, peer: Uid, connection: str, stamp: int) -> bool:
+        keys = (self._keyspace.meta(uid), self._keyspace.links(uid), self._keyspace.wake(uid))
+        word = await self._lane.ask_script(MARK_AWAY, keys, (peer, connection, stamp))
+        return bool(word == b"marked")
 
     async def set_aside(self, uid: Uid, link: Link, *, keep_ms: int) -> None:
         keys = (self._keyspace.meta(uid), self._keyspace.ended(uid))
         await self._lane.ask_script(SET_ASIDE, keys, (link.peer, pack_link(link), keep_ms))
 
     async def end(self, uid: Uid, peer: Uid, connection: str, *, keep_ms: int = 0) -> bool:
-        space = self._keyspace
-        keys = (space.meta(uid), space.links(uid), space.ended(uid), space.wake(uid))
-        word = await self._lane.ask_script(UNLINK, keys, (peer, connection, keep_ms))
+        word = await self._lane.ask_script(UNLINK, self._keys(uid), (peer, connection, keep_ms))
         return bool(word == b"removed")
+
+    async def block(self, uid: Uid, name: str) -> None:
+        await self._lane.ask("SADD", self._keyspace.blocked(uid), name)
+
+    async def unblock(self, uid: Uid, name: str) -> bool:
+        return bool(await self._lane.ask("SREM", self._keyspace.blocked(uid), name))
+
+    async def blocks(self, uid: Uid, name: str) -> bool:
+        return bool(await self._lane.ask("SISMEMBER", self._keyspace.blocked(uid), name))
+
+    def _keys(self, uid: Uid) -> tuple[str, ...]:
+        space = self._keyspace
+        return (
+            space.user(uid),
+            space.meta(uid),
+            space.sessions(uid),
+            space.links(uid),
+            space.ended(uid),
+            space.mailbox(uid),
+            space.wake(uid),
+        )

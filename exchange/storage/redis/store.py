@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.entropy import new_id
-from exchange.ports import Store
-from exchange.storage.redis.clock import Clock
+from exchange.ports import Caps, Store
+from exchange.storage.redis.clock import Clock, steady
+from exchange.storage.redis.commit import Commit
+from exchange.storage.redis.dues import Dues
+from exchange.storage.redis.durability import IN_MEMORY, Durability
 from exchange.storage.redis.endpoint import Endpoint
-from exchange.storage.redis.fitness import check_fitness
+from exchange.storage.redis.fitness import check_fitness, flaws
+from exchange.storage.redis.histories import Histories
 from exchange.storage.redis.invites import Invites
 from exchange.storage.redis.jobs import Jobs
 from exchange.storage.redis.keyspace import Keyspace
@@ -16,6 +20,7 @@ from exchange.storage.redis.lane import Lane
 from exchange.storage.redis.leases import Leases
 from exchange.storage.redis.limits import Limits
 from exchange.storage.redis.links import Links
+from exchange.storage.redis.mailboxes import Mailboxes
 from exchange.storage.redis.names import Names
 from exchange.storage.redis.repeats import Repeats
 from exchange.storage.redis.scripts import SCRIPTS, Script
@@ -34,16 +39,28 @@ class Timing:
 
 
 TIMING = Timing()
+CAPS = Caps()
 
 
 class RedisStore:
-    """All ports over one lane. Make it with :func:`open_store`."""
+    """All ports over one lane, and a second one at the level ``replicated``. Make it with :func:`open_store`."""
 
-    def __init__(self, lane: Lane, keyspace: Keyspace) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        keyspace: Keyspace,
+        commit: Commit | None = None,
+        durability: Durability = IN_MEMORY,
+        caps: Caps = CAPS,
+    ) -> None:
         clock = Clock()
         users, links = Users(lane, keyspace), Links(lane, keyspace)
         wakes, leases = Wakes(lane, keyspace), Leases(lane, keyspace, clock)
+        mailboxes, histories = Mailboxes(lane, keyspace, caps, commit), Histories(lane, keyspace)
         self.lane = lane
+        self._clock = clock
+        self.commit = commit
+        self.durability = durability
         self.keyspace = keyspace
         self.ports = Store(
             clock=clock,
@@ -52,25 +69,54 @@ class RedisStore:
             links=links,
             invites=Invites(lane, keyspace),
             wakes=wakes,
+            mailboxes=mailboxes,
+            dues=Dues(lane, keyspace),
+            histories=histories,
             limits=Limits(lane, keyspace),
             repeats=Repeats(lane, keyspace),
             leases=leases,
             tallies=Tallies(lane, keyspace),
             jobs=Jobs(lane, keyspace),
         )
-        self._readers = (users, links, wakes, leases)
+        self._readers = (users, links, wakes, leases, mailboxes, histories)
 
     @property
     def unknown_records(self) -> int:
         """How many records and wakes of a newer release were left out since the start."""
         return sum(reader.unknown_records for reader in self._readers)
 
+    @property
+    def up(self) -> bool:
+        """Whether the store can be asked, and mail committed to it."""
+        return self.lane.up and (self.commit is None or self.commit.lane.up)
+
+    async def flaws(self) -> frozenset[str]:
+        """Return what is wrong with the server now: words of ``fitness.WATCHED``.
+
+        Raises:
+            StorageUnavailable: It did not answer.
+        """
+        return await flaws(self.lane, self.durability)
+
+    async def start(self) -> None:
+        """Connect, and learn the time: a worker renews no lease. :func:`open_store` does it."""
+        await self.lane.start()
+        if self.commit is not None:
+            await self.commit.lane.start()
+        sent = steady()
+        seconds, micros = await self.lane.ask("TIME")
+        self._clock.learn(int(seconds) * 1_000_000 + int(micros), sent, steady())
+
     async def close(self) -> None:
-        """Close the lane; what still waits for a reply fails."""
+        """Close the lanes; what still waits for a reply fails."""
+        if self.commit is not None:
+            await self.commit.lane.stop()
         await self.lane.stop()
 
 
-async def inspect_store(url: str, *, prefix: str = "magi", timing: Timing = TIMING) -> None:
+async def inspect_store(
+    url: str, *, prefix: str = "magi", timing: Timing = TIMING, durability: Durability = IN_MEMORY
+) -> None:
     """Refuse a store that is out of reach or not fit, and leave no trace in it.
 
     Raises:
@@ -78,11 +124,19 @@ async def inspect_store(url: str, *, prefix: str = "magi", timing: Timing = TIMI
         Unfit: The server cannot be used.
         StorageUnavailable: It cannot be reached; the cause says why.
     """
-    async with _scout(Endpoint.parse(url), Keyspace(prefix), timing):
+    async with _scout(Endpoint.parse(url), Keyspace(prefix), timing, durability):
         pass
 
 
-async def open_store(url: str, *, prefix: str = "magi", index_key: bytes = b"", timing: Timing = TIMING) -> RedisStore:
+async def open_store(
+    url: str,
+    *,
+    prefix: str = "magi",
+    index_key: bytes = b"",
+    timing: Timing = TIMING,
+    durability: Durability = IN_MEMORY,
+    caps: Caps = CAPS,
+) -> RedisStore:
     """Connect to a store that is fit, and give its ports.
 
     Args:
@@ -91,6 +145,8 @@ async def open_store(url: str, *, prefix: str = "magi", index_key: bytes = b"", 
         index_key: Key of the hashes in key names, the same for the whole cluster. Without one the store keeps one: the
             first node makes it, in one step.
         timing: Time-outs of the lane.
+        durability: What accepted means; the server must be set up for it.
+        caps: What may wait in a mailbox, the same for the whole cluster.
 
     Raises:
         ValueError: The URL is wrong.
@@ -98,12 +154,13 @@ async def open_store(url: str, *, prefix: str = "magi", index_key: bytes = b"", 
         StorageUnavailable: It cannot be reached; the cause says why.
     """
     endpoint = Endpoint.parse(url)
-    async with _scout(endpoint, Keyspace(prefix), timing) as scout:
+    async with _scout(endpoint, Keyspace(prefix), timing, durability) as scout:
         index_key = index_key or await _shared_index_key(scout, Keyspace(prefix))
     keyspace = Keyspace(prefix, index_key)
-    store = RedisStore(_lane(endpoint, keyspace, timing, SCRIPTS), keyspace)
+    commit = _commit(endpoint, keyspace, timing, durability) if durability.level == "replicated" else None
+    store = RedisStore(_lane(endpoint, keyspace, timing, SCRIPTS), keyspace, commit, durability, caps)
     try:
-        await store.lane.start()
+        await store.start()
     except BaseException:
         await store.close()
         raise
@@ -117,15 +174,21 @@ async def _shared_index_key(lane: Lane, keyspace: Keyspace) -> bytes:
 
 
 @asynccontextmanager
-async def _scout(endpoint: Endpoint, keyspace: Keyspace, timing: Timing) -> AsyncIterator[Lane]:
+async def _scout(endpoint: Endpoint, keyspace: Keyspace, timing: Timing, durability: Durability) -> AsyncIterator[Lane]:
     """Give a lane to a fit server. It loads no scripts: a server that is too old refuses them with an obscure error."""
     lane = _lane(endpoint, keyspace, timing, ())
     try:
         await lane.start()
-        await check_fitness(lane)
+        await check_fitness(lane, durability)
         yield lane
     finally:
         await lane.stop()
+
+
+def _commit(endpoint: Endpoint, keyspace: Keyspace, timing: Timing, durability: Durability) -> Commit:
+    # A WAIT may take its time before the reply is late.
+    patient = replace(timing, timeout_seconds=timing.timeout_seconds + durability.wait_ms / 1000)
+    return Commit(_lane(endpoint, keyspace, patient, SCRIPTS), keyspace.probe(new_id()), durability)
 
 
 def _lane(endpoint: Endpoint, keyspace: Keyspace, timing: Timing, scripts: Sequence[Script]) -> Lane:

@@ -5,25 +5,30 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
 from exchange.app import Node
 from exchange.listening import node_socket, port_of, reserve
+from exchange.ports import Caps
 from exchange.settings import Settings
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
 from exchange.storage.redis.store import open_store
-from tests.conformance.magi.client import PlainClient, befriend
+from tests.conformance.magi.client import ExtendedClient, PlainClient, befriend
 from tests.harness.valkey import Valkey
 from tests.harness.waiting import WAIT_SECONDS, eventually
 
 HOST = "127.0.0.1"
 Overrides = Mapping[str, Mapping[str, object]]
-STANDARD: Overrides = {"limits": {"asks_per_minute_count": 0}}
-"""Defaults of the wire, but without the ask limit, which has dialogues of its own."""
+STANDARD: Overrides = {
+    "limits": {"asks_per_minute_count": 0},
+    "drain": {"notice_seconds": 0.5, "window_seconds": 0.2},
+}
+"""Defaults of the wire, but without the ask limit, which has dialogues of its own, and without long farewells."""
 
+Client = TypeVar("Client", bound=PlainClient)
 _runs = itertools.count(1)
 _exchanges = itertools.count(1)
 
@@ -48,11 +53,27 @@ class Place:
         """Return the base URL of a node; with one node all numbers mean the same."""
         return f"http://{HOST}:{self.ports[node % len(self.ports)]}"
 
+    def name(self, word: str) -> str:
+        """Return a username that only this dialogue uses: with a token it stays taken."""
+        return f"{word}.{self._run}"
+
     async def dial(self, node: int = 0, *, path: str = "/", address: str = "", **options: Any) -> PlainClient:
         """Open a socket to a node and read nothing."""
-        url = f"ws{self.http(node).removeprefix('http')}{path}"
-        client = await PlainClient.dial(url, address=address or self.address(), **options)
+        return await self._dial(PlainClient, node, path, address=address or self.address(), **options)
+
+    async def _dial(self, kind: type[Client], node: int, path: str, **options: Any) -> Client:
+        client = await kind.dial(f"ws{self.http(node).removeprefix('http')}{path}", **options)
         self.clients.append(client)
+        return client
+
+    async def stranger(self, node: int = 0) -> ExtendedClient:
+        """Return a client that may become an extended one, and whose names nobody frees afterwards."""
+        return await (await self._dial(ExtendedClient, node, "/", address=self.address())).greeted()
+
+    async def extended(self, word: str, *features: str, node: int = 0, token: str = "") -> ExtendedClient:
+        """Return a client that identified under a name of this dialogue and was granted these features."""
+        client = await self.stranger(node)
+        await client.arrive(self.name(word), *features, token=token)
         return client
 
     async def client(self, node: int = 0, **options: Any) -> PlainClient:
@@ -113,14 +134,16 @@ class Running:
 async def in_process(kind: str, overrides: Overrides, valkey: Valkey | None = None) -> AsyncIterator[Running]:
     """Run an exchange in this process, with two nodes (kind ``one``: with one)."""
     settings = Settings().changed(**{**STANDARD, **overrides})
+    mailbox = settings.mailbox
+    caps = Caps(count=mailbox.envelopes_count, bytes=mailbox.bytes, share_percent=mailbox.share_percent)
     running = Running()
     prefix = f"t{next(_exchanges)}"
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(1 if kind == "one" else 2):
             if valkey is None:
-                store = memory_store(running.memory)
+                store = memory_store(running.memory, caps)
             else:
-                opened = await open_store(valkey.url, prefix=prefix)
+                opened = await open_store(valkey.url, prefix=prefix, caps=caps)
                 stack.push_async_callback(opened.close)
                 store = opened.ports
             # A placeholder keeps each port ours.

@@ -112,6 +112,49 @@ async def test_a_node_that_stops_answers_what_is_pending_and_closes_with_1001():
         place.clients.remove(ada)
 
 
+@covers("MAGI-54.d", "MAGI-53.b", "MAGI-47.a", "MAGI-48.a", "MAGI-45.a")
+async def test_who_can_resume_is_told_before_its_node_stops_and_goes_on_elsewhere_with_its_mail():
+    async with two_nodes() as (place, running):
+        features = ("ids", "resume", "persist", "offline")
+        ada, bob = await place.extended("ada", *features, node=1), await place.extended("bob", *features)
+        plain = await place.person("plain")
+        connection = await befriend(ada, bob)
+        stopping = asyncio.ensure_future(running.nodes.pop(0).stop())
+        notice = await bob.expect("draining")
+        assert 0 <= notice["afterMs"] <= notice["untilMs"]
+        await bob.expect_close(1001)
+        await plain.expect_close(1001)
+        async with asyncio.timeout(WAIT_SECONDS):
+            await stopping
+        await ada.expect("friend_disconnected", friend=bob.friend())
+        message = {"type": "ask", "content": "waits", "to": bob.username}
+        await ada.call(message, "question_sent", status="queued")
+        again = await place.extended("bob", *features, node=1, token=bob.token)
+        await ada.expect("friend_connected", connectionId=connection)
+        await again.expect("question", content="waits")
+        await again.nothing_more()
+        await ada.nothing_more()
+
+
+@covers("MAGI-44.c", "MAGI-48.i")
+async def test_stored_content_leaves_the_store_when_it_is_acknowledged_and_codes_and_tokens_are_never_there(valkey):
+    async with two_nodes(valkey) as (place, _):
+        features = ("ids", "resume", "persist", "offline")
+        ada, bob = await place.extended("ada", *features), await place.extended("bob", *features, node=1)
+        await befriend(ada, bob)
+        with redis.Redis(unix_socket_path=str(valkey.socket)) as raw:
+
+            def stored(secret: str) -> bool:
+                return any(secret.encode() in key + (raw.dump(key) or b"") for key in raw.keys())
+
+            await ada.call({"type": "ask", "content": CANARY, "to": bob.username}, "question_sent")
+            assert stored(CANARY)
+            assert not stored(ada.token)
+            assert not stored(bob.token)
+            await bob.ack(await bob.expect("question", content=CANARY))
+            await eventually(lambda: not stored(CANARY))
+
+
 @covers("MAGI-54.a")
 async def test_a_node_that_stops_lets_nobody_in():
     async with two_nodes() as (place, running):

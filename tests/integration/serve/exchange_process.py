@@ -37,6 +37,7 @@ class ExchangeProcess:
                     "PYTHONPATH": str(ROOT),
                     "EXCHANGE_LISTEN__PORT": "0",
                     "EXCHANGE_OPS__PORT": "0",
+                    "EXCHANGE_WORKER__METRICS_PORT": "0",
                     "EXCHANGE_STORE__DATA_DIR": str(self.data_dir),
                     # The facts of the banner as one line of JSON.
                     "LOG_FORMAT": "json",

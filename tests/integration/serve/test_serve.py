@@ -98,6 +98,18 @@ async def test_a_killed_node_is_started_again(exchange):
     assert second["pid"] != first["pid"]
 
 
+async def test_a_node_that_was_drained_stays_away_and_the_last_one_ends_the_exchange(exchange):
+    served = exchange(EXCHANGE_NODES__COUNT="2")
+    facts = await served.started()
+    first, second = [(await ask(port))["pid"] for port in facts["ops_ports"]]
+    os.kill(first, signal.SIGTERM)
+    await served.said("node 0 was drained and stays away")
+    assert (await ask(facts["port"]))["pid"] == second
+    os.kill(second, signal.SIGTERM)
+    assert await served.status() == 0
+    assert "worker ended" in served.out.read_text()
+
+
 async def test_a_killed_valkey_is_started_again_with_its_data(exchange):
     import redis
 
@@ -155,7 +167,7 @@ async def test_a_refused_start_of_a_child_is_told_once_and_ends_the_exchange(exc
 
 
 async def test_one_node_with_a_redis_of_its_own_is_one_process(exchange, valkey):
-    served = exchange(EXCHANGE_REDIS__URL=valkey.url)
+    served = exchange(EXCHANGE_REDIS__URL=valkey.url, EXCHANGE_STORE__DURABILITY="memory")
     facts = await served.started()
     assert (await ask(facts["port"]))["pid"] == served.pid
     assert not served.data_dir.exists()

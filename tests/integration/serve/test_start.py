@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import urllib.request
+from urllib.error import HTTPError
 
 import pytest
 import redis
 from websockets.asyncio.client import connect
 
-from tests.harness.waiting import WAIT_SECONDS
+from tests.harness.waiting import WAIT_SECONDS, eventually
 from tests.integration.serve.exchange_process import ExchangeProcess, alive, assert_refused, children
 
 SERVE = (sys.executable, "-m", "exchange", "serve")
@@ -66,7 +67,7 @@ async def test_every_line_of_a_json_start_is_json(start):
 
 
 async def test_one_process_with_a_redis_of_its_own_serves_and_ends_in_order(start, valkey):
-    served = start("--redis-url", valkey.url)
+    served = start("--redis-url", valkey.url, EXCHANGE_STORE__DURABILITY="memory")
     facts = await served.started()
     async with connect(facts["websocket"], proxy=None) as client, asyncio.timeout(WAIT_SECONDS):
         await client.recv()
@@ -103,3 +104,55 @@ async def test_a_redis_that_evicts_is_one_sentence(start, own_valkey):
 def _command(pid: int) -> list[str]:
     with open(f"/proc/{pid}/cmdline") as file:
         return file.read().split("\0")
+
+
+async def test_a_store_below_the_level_refuses_the_start_in_one_sentence(start, own_valkey):
+    served = start("--redis-url", own_valkey.url)
+    await assert_refused(
+        served, "or set EXCHANGE_STORE__DURABILITY=memory if a restart of the store may lose everything."
+    )
+
+
+async def test_replication_needs_a_store_of_its_own(start):
+    served = start(EXCHANGE_STORE__DURABILITY="replicated")
+    await assert_refused(served, "needs a primary with replicas; the embedded Valkey has none")
+
+
+async def test_a_start_with_replicas_has_a_lane_more_and_says_what_it_promises(start, replicated):
+    served = start("--redis-url", replicated.primary.url, EXCHANGE_STORE__DURABILITY="replicated")
+    facts = await served.started()
+    assert facts["durability"] == "replicated"
+
+    def read(url: str) -> str:
+        return urllib.request.urlopen(url, timeout=WAIT_SECONDS).read().decode()
+
+    metrics = await asyncio.to_thread(read, facts["metrics"][0])
+    assert 'exchange_redis_up{lane="commit"} 1.0' in metrics
+    assert 'durability="replicated"' in metrics
+    for path in ("api/stats", "api/status"):
+        assert json.loads(await asyncio.to_thread(read, f"{facts['page']}{path}"))["durability"] == "replicated"
+    served.signal(signal.SIGTERM)
+    assert await served.status() == 0
+
+
+async def test_a_store_that_falls_below_the_level_later_takes_the_node_out_of_service(start, own_valkey):
+    with redis.Redis(unix_socket_path=str(own_valkey.socket)) as store:
+        store.config_set("appendonly", "yes")
+        served = start("--redis-url", own_valkey.url)
+        facts = await served.started()
+
+        def reasons() -> list[str]:
+            try:
+                return json.load(urllib.request.urlopen(f"{facts['page']}ready", timeout=WAIT_SECONDS))["reasons"]
+            except HTTPError as error:
+                with error:
+                    return json.load(error)["reasons"]
+
+        async def told(*wanted: str) -> bool:
+            return tuple(await asyncio.to_thread(reasons)) == wanted
+
+        assert await told()
+        store.config_set("appendonly", "no")
+        await eventually(lambda: told("durability"))
+        store.config_set("appendonly", "yes")
+        await eventually(told)

@@ -10,12 +10,14 @@ import redis
 from exchange.core.errors import StorageUnavailable
 from exchange.core.model import Counts, Envelope, Kind, NodeInfo, NodeTally, Presence
 from exchange.core.wakes import Wake
+from exchange.storage.redis import clock
 from exchange.storage.redis.fitness import server_info
 from exchange.storage.redis.store import RedisStore, Timing, open_store
 from tests.harness.valkey import Valkey
 from tests.harness.waiting import eventually
 
 QUICK = Timing(timeout_seconds=0.5, connect_timeout_seconds=0.5, probe_seconds=0.2)
+DIGEST = "0123456789abcdef"
 NODE = NodeInfo("n1", "0.1.0", 1_700_000_000_000)
 ENVELOPE = Envelope(Kind.QUESTION, "sender", "c1", 1, 2, b"{}")
 
@@ -67,6 +69,16 @@ def keys(server: Valkey) -> dict[str, int]:
         return {key: client.ttl(key) for key in client.keys()}
 
 
+async def test_an_opened_store_knows_the_servers_time_whatever_this_machine_says(
+    valkey: Valkey, opened: Opener
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock.time, "time", lambda: 0.0)
+        store = await opened(valkey.url)
+    seconds, _ = await store.lane.ask("TIME")
+    assert abs(store.ports.clock.now_ms() / 1000 - int(seconds)) < 10
+
+
 async def test_all_nodes_share_the_index_key_that_the_first_one_made(valkey: Valkey, opened: Opener) -> None:
     stores = await asyncio.gather(*(opened(valkey.url) for _ in range(5)))
     assert len({store.keyspace.hash("x") for store in stores}) == 1
@@ -103,8 +115,9 @@ async def test_everything_but_totals_and_what_nodes_hold_runs_out(valkey: Valkey
     ports = (await opened(valkey.url, index_key=b"k")).ports
     await ports.limits.take("u1", "ask", per_minute=10, burst=10)
     await ports.limits.fail("198.51.100.7", "redeem", window_ms=60_000)
-    await ports.repeats.reserve("u1", "pending", "s1")
-    await ports.repeats.keep("u1", "kept", b"reply")
+    for id_ in ("pending", "kept"):
+        await ports.repeats.reserve("u1", id_, "s1", DIGEST)
+    await ports.repeats.keep("u1", "kept", "s1", DIGEST, b"reply")
     await ports.leases.renew(NODE, ttl_ms=10_000, draining=False)
     await ports.leases.note(Presence("s1", "u1", "ada", "n1", "magi", "198.51.100.7"))
     await ports.tallies.report("n1", NodeTally(), Counts(1, 1), ttl_ms=15_000)
@@ -145,7 +158,7 @@ async def test_leases_and_buckets_work_on_a_server_that_is_full(own_valkey: Valk
     assert await ports.limits.take("u1", "ask", per_minute=1, burst=1) == 0
     await eventually(lambda: ports.leases.reap("n1"))
     with pytest.raises(StorageUnavailable):
-        await ports.repeats.reserve("u1", "m1", "s1")
+        await ports.repeats.reserve("u1", "m1", "s1", DIGEST)
 
 
 async def test_the_clock_follows_the_store(valkey: Valkey, opened: Opener) -> None:

@@ -5,15 +5,19 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bench.generator import Load, build, drive
+from bench import generator
+from bench.generator import PLAIN, Clients, Load, build, drive
 from bench.process import Unmeasurable
 from tests.harness.waiting import WAIT_SECONDS
 
 LOAD = Load(pairs=3, paced_per_second=100, warm_seconds=0.1, saturate_seconds=0.3, pace_seconds=0.3)
+STORED = Clients(stored=True)
 ACCEPT = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 
 
@@ -31,6 +35,9 @@ class Scripted:
         self.piece = piece
         self.count = 0
         self.pongs = 0
+        self.fields: dict[str, set[str]] = {}
+        self.offsets: dict[str, list[str]] = {}
+        self.acks: dict[str, list[str]] = {}
         self.tasks: set[asyncio.Task] = set()
         self.outboxes: dict[str, asyncio.Queue[bytes]] = {}
 
@@ -59,22 +66,35 @@ class Scripted:
         writer.close()
 
     def handle(self, me: list[str], outbox: asyncio.Queue[bytes], request: dict) -> None:
+        self.fields[request["type"]] = set(request)
         match request["type"]:
             case "identify":
                 me[0] = request["username"]
                 self.outboxes[me[0]] = outbox
-                outbox.put_nowait(frame({"type": "identified"}))
+                self.identify(request, outbox)
             case "create_invite":
                 outbox.put_nowait(frame({"type": "invite_created", "code": me[0]}))
             case "connect":
                 outbox.put_nowait(frame({"type": "connected_to_friend"}))
                 self.outboxes[request["code"]].put_nowait(frame({"type": "friend_connected"}))
+            case "ack":
+                self.acks[me[0]].append(request["upTo"])
             case kind:
                 self.count += 1
-                push = {"type": "question" if kind == "ask" else "answer", "content": request["content"]}
+                push, sent = self.forward(kind, request)
                 self.outboxes[request["to"]].put_nowait(self.spoil(self.count, frame(push)))
-                sent = {"type": "question_sent" if kind == "ask" else "answer_sent", "content": request["content"]}
-                outbox.put_nowait(frame(sent))
+                outbox.put_nowait(self.spoil_receipt(self.count, frame(sent)))
+
+    def identify(self, request: dict, outbox: asyncio.Queue[bytes]) -> None:
+        outbox.put_nowait(frame({"type": "identified"}))
+
+    def forward(self, kind: str, request: dict) -> tuple[dict, dict]:
+        """Return the delivery and the receipt of a message."""
+        push = {"type": "question" if kind == "ask" else "answer", "content": request["content"]}
+        return push, {"type": f"{push['type']}_sent", "content": request["content"]}
+
+    def spoil_receipt(self, _count: int, data: bytes) -> bytes:
+        return data
 
     async def send(self, outbox: asyncio.Queue[bytes], writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -86,7 +106,37 @@ class Scripted:
                     await asyncio.sleep(0)
 
 
-async def run(exchange: Scripted, load: Load = LOAD, watched: tuple[int, ...] = ()) -> dict:
+class Stored(Scripted):
+    """The same for extended clients: with mailboxes, as far as a client can see."""
+
+    def __init__(
+        self,
+        spoil: Callable[[int, bytes], bytes] = lambda _count, data: data,
+        spoil_receipt: Callable[[int, bytes], bytes] = lambda _count, data: data,
+        granted: frozenset[str] = frozenset({"ids", "resume", "persist", "offline"}),
+    ) -> None:
+        super().__init__(spoil)
+        self.spoil_receipt = spoil_receipt
+        self.granted = granted
+        self.ids: set[str] = set()
+
+    def identify(self, request: dict, outbox: asyncio.Queue[bytes]) -> None:
+        name, features = request["username"], sorted(self.granted.intersection(request["features"]))
+        self.offsets[name], self.acks[name] = [], []
+        outbox.put_nowait(frame({"type": "identified", "features": features, "token": "t"}))
+        friend = {"username": "bob0", "nickname": "Bob 0", "online": True}
+        outbox.put_nowait(frame({"type": "friend_presence", "friend": friend, "online": True}))
+
+    def forward(self, kind: str, request: dict) -> tuple[dict, dict]:
+        push, sent = super().forward(kind, request)
+        offset = f"17{self.count:010}-0"
+        self.offsets[request["to"]].append(offset)
+        self.ids.add(request["id"])
+        extra = {"from": "x", "fromNickname": "X", "id": request["id"], "ts": 17, "offset": offset}
+        return push | extra, sent | {"to": "X", "id": request["id"], "status": "delivered"}
+
+
+async def run(exchange: Scripted, load: Load = LOAD, watched: tuple[int, ...] = (), clients: Clients = PLAIN) -> dict:
     if shutil.which("cc") is None:
         pytest.skip("no C compiler to build the load generator")
     server = await asyncio.start_server(exchange.serve, "127.0.0.1", 0)
@@ -94,7 +144,7 @@ async def run(exchange: Scripted, load: Load = LOAD, watched: tuple[int, ...] = 
     try:
         program = await asyncio.to_thread(build)
         cores = os.sched_getaffinity(0)
-        return await asyncio.to_thread(drive, program, load, [port, port], watched or [os.getpid()], cores)
+        return await asyncio.to_thread(drive, program, load, [port, port], watched or [os.getpid()], cores, clients)
     finally:
         server.close()
         async with asyncio.timeout(WAIT_SECONDS):
@@ -150,6 +200,70 @@ async def test_a_run_that_is_not_clean_is_broken_off(spoil, words):
         await run(Scripted(spoil))
 
 
+async def test_every_stored_message_has_an_id_of_its_own_and_is_acknowledged():
+    exchange = Stored()
+    said = await run(exchange, clients=STORED)
+    assert said["lost"] == 0
+    assert said["paced"]["delivery_us"]["count"] == 30
+    assert len(exchange.ids) == exchange.count
+    assert {one.partition("-")[0] for one in exchange.ids} == {f"000{pair}{side}" for pair in range(3) for side in "ab"}
+    assert exchange.acks == exchange.offsets
+
+
+async def test_an_ack_may_stand_for_several_messages():
+    exchange = Stored()
+    await run(exchange, clients=Clients(stored=True, ack_every=8))
+    assert sum(map(len, exchange.acks.values())) > 0
+    assert exchange.acks == {name: offsets[7::8] for name, offsets in exchange.offsets.items()}
+
+
+async def test_plain_clients_say_nothing_of_what_extended_ones_do():
+    plain, extended = Scripted(), Stored()
+    await run(plain)
+    await run(extended, clients=STORED)
+    assert plain.fields["identify"] == {"type", "username", "nickname"}
+    assert plain.fields["ask"] == plain.fields["answer"] == {"type", "content", "to"}
+    assert "ack" not in plain.fields
+    assert extended.fields["identify"] - plain.fields["identify"] == {"features"}
+    assert extended.fields["ask"] - plain.fields["ask"] == {"id"}
+
+
+def unsaid(field: str) -> Callable[[int, bytes], bytes]:
+    """Rename a field of the 20th frame."""
+    return lambda count, data: data.replace(f'"{field}"'.encode(), f'"{field[::-1]}"'.encode()) if count == 20 else data
+
+
+def queued(count: int, data: bytes) -> bytes:
+    return data.replace(b'"delivered"', b'"queued###"') if count == 20 else data
+
+
+def other_id(count: int, data: bytes) -> bytes:
+    return data.replace(b"a-0", b"c-0").replace(b"b-0", b"c-0") if count == 20 else data
+
+
+def doubled(count: int, data: bytes) -> bytes:
+    return 2 * data if count == 20 else data
+
+
+@pytest.mark.parametrize(
+    ("exchange", "words"),
+    [
+        (Stored(doubled), "waits for message"),
+        (Stored(unsaid("offset")), "not from the mailbox"),
+        (Stored(unsaid("id")), "does not carry its id"),
+        (Stored(other_id), "does not carry its id"),
+        (Stored(spoil_receipt=other_id), "does not carry its id"),
+        (Stored(spoil_receipt=queued), "does not say delivered.*queued"),
+        (Stored(spoil_receipt=unsaid("status")), "does not say delivered"),
+        (Stored(granted=frozenset({"ids"})), "mail is not offered"),
+    ],
+    ids=["doubled", "no offset", "no id", "other id", "receipt of another", "queued", "no status", "not granted"],
+)
+async def test_a_stored_run_that_is_not_clean_is_broken_off(exchange, words):
+    with pytest.raises(Unmeasurable, match=words):
+        await run(exchange, clients=STORED)
+
+
 async def test_other_hosts_are_not_talked_to():
     if shutil.which("cc") is None:
         pytest.skip("no C compiler to build the load generator")
@@ -160,6 +274,29 @@ async def test_other_hosts_are_not_talked_to():
     _, said = await process.communicate()
     assert process.returncode == 1
     assert b"an endpoint is 127.0.0.1" in said
+
+
+@pytest.mark.parametrize("part", generator.PARTS, ids=lambda part: part.name)
+def test_a_newer_part_of_the_source_is_compiled_anew(part, monkeypatch, tmp_path):
+    compiled: list[list[str]] = []
+
+    def compile_(command, **_):
+        compiled.append(command)
+        tmp_path.joinpath(command[command.index("-o") + 1]).touch()
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", compile_)
+    copies = tuple(Path(shutil.copy2(one, tmp_path)) for one in generator.PARTS)
+    monkeypatch.setattr(generator, "PARTS", copies)
+    built = tmp_path / "build"
+    for _ in range(2):
+        build(built)
+    assert len(compiled) == 1
+    later = (built / "generator").stat().st_mtime + 1
+    os.utime(tmp_path / part.name, (later, later))
+    build(built)
+    assert len(compiled) == 2
 
 
 def test_a_missing_compiler_is_named(monkeypatch, tmp_path):

@@ -2,8 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
-from bench.live import Figures
 from bench.plot import FIRST, OTHERS, PANELS, svg
+from bench.round import Figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 FOUND = {"ours": Figures(*[10.0] * 7), "theirs": Figures(*[40.0] * 7)}

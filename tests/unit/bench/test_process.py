@@ -47,7 +47,7 @@ async def test_what_a_child_started_is_seen_and_ends_even_if_the_child_is_stubbo
         raise KeyboardInterrupt
     assert len(pids) == 2
     assert child.popen.returncode == -signal.SIGKILL
-    assert not any(map(alive, pids))
+    await eventually(lambda: not any(map(alive, pids)))
 
 
 def test_a_child_that_ends_early_is_named_with_its_last_words(tmp_path):

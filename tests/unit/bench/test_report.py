@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from bench.live import Figures, Round
 from bench.report import COLUMNS, document, medians, ratios, table
+from bench.round import Figures, Round
 
 
 def figures(value: float) -> Figures:
@@ -56,6 +56,7 @@ def test_table_shows_titles_figures_and_ratios():
 def test_document_is_json_with_all_rounds_warnings_and_what_is_missing():
     kept = document(
         [*ROUNDS, a_round("peer", 4, 1234.5678, strangers=0.7)],
+        scenario="stored",
         started="2026-11-20T10:00:00+00:00",
         machine={"cores": 2},
         commit={"commit": "abc", "changed": False},
@@ -70,3 +71,4 @@ def test_document_is_json_with_all_rounds_warnings_and_what_is_missing():
     assert kept["warnings"] == ["peer, round 4: other processes used 0.70 cores: the machine was not alone"]
     assert kept["missing"] == {"other": "node is not installed"}
     assert kept["commit"] == "abc"
+    assert kept["scenario"] == "stored"

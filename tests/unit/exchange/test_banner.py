@@ -6,6 +6,7 @@ import pytest
 
 from exchange.banner import FIRST_FRAME, Console, Started
 from magi.wire import magi1
+from magi.wire.magi1_requests import Identify
 
 FACTS = Started(
     host="127.0.0.1",
@@ -13,6 +14,7 @@ FACTS = Started(
     ops_host="127.0.0.1",
     ops_ports=(9082, 9083),
     store="embedded Valkey in /srv/data",
+    durability="synced",
     worker=True,
     public_url="https://magi.example",
 )
@@ -32,21 +34,22 @@ def test_a_banner_says_where_everything_is_and_how_to_connect():
         "http://127.0.0.1:9082/metrics",
         "http://127.0.0.1:9083/metrics",
         "wss://magi.example/",
-        "/srv/data",
+        "/srv/data, durability synced",
         " -m websockets ws://127.0.0.1:8082/",
     ):
         assert part in text
 
 
 def test_the_first_line_a_banner_suggests_is_a_request():
-    assert magi1.decode(FIRST_FRAME.encode()) == magi1.Identify(username="ann@example.com")
+    assert magi1.decode(FIRST_FRAME.encode()) == Identify(username="ann@example.com")
 
 
 def test_a_banner_in_json_is_one_object_on_one_line():
     out = io.StringIO()
     Console("json", out=out).started(FACTS)
     (line,) = out.getvalue().splitlines()
-    assert json.loads(line)["context"]["websocket"] == "ws://127.0.0.1:8082/"
+    context = json.loads(line)["context"]
+    assert (context["websocket"], context["durability"]) == ("ws://127.0.0.1:8082/", "synced")
 
 
 def test_progress_in_json_is_one_object_a_line():

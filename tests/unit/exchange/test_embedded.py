@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from exchange.embedded import EmbeddedValkey, server_program
+from exchange.embedded import KEEPING, EmbeddedValkey, server_program
 from exchange.refusal import StartRefused
 from tests.harness.waiting import WAIT_SECONDS, eventually
 
@@ -45,6 +45,28 @@ async def test_a_server_is_private_durable_and_never_evicts(embedded, tmp_path):
     wanted = {"port": "0", "appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
     assert {name: config[name] for name in wanted} == wanted
     assert config["slowlog-log-slower-than"] == "-1"
+
+
+@pytest.mark.parametrize("level", KEEPING)
+async def test_a_server_keeps_its_data_as_the_level_says(embedded, tmp_path, level):
+    server = embedded(tmp_path, durability=level)
+    server.claim()
+    await server.start()
+    with client(server) as line:
+        assert (line.config_get("append*")["appendonly"], line.config_get("append*")["appendfsync"]) == KEEPING[level]
+
+
+async def test_an_adopted_server_gets_the_level_of_whoever_adopts_it(embedded, tmp_path):
+    first = embedded(tmp_path, durability="memory")
+    first.claim()
+    await first.start()
+    first.release()
+    second = embedded(tmp_path, durability="synced")
+    second.claim()
+    assert await second.start() is True
+    with client(second) as line:
+        assert line.config_get("appendfsync") == {"appendfsync": "always"}
+        assert line.info("persistence")["aof_enabled"] == 1
 
 
 async def test_data_is_there_again_after_a_stop(embedded, tmp_path):

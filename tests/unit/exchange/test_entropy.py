@@ -3,7 +3,7 @@ import re
 import pytest
 
 from exchange.core.ids import CODE_ALPHABET
-from exchange.entropy import derived_code, new_code, new_id
+from exchange.entropy import derived_code, new_code, new_id, new_token
 
 
 def test_ids_are_fresh_and_of_one_shape():
@@ -37,3 +37,15 @@ def test_a_derived_code_belongs_to_one_request_of_one_user():
 
 def test_user_and_message_id_do_not_run_into_each_other():
     assert derived_code("ab", "c", 16) != derived_code("a", "bc", 16)
+
+
+def test_another_turn_gives_another_code_of_the_same_request():
+    codes = {derived_code("uid", "m1", 8, turn) for turn in range(8)}
+    assert len(codes) == 8
+    assert derived_code("uid", "m1", 8) in codes
+
+
+def test_tokens_are_fresh_and_of_one_shape():
+    tokens = {new_token() for _ in range(1000)}
+    assert len(tokens) == 1000
+    assert all(re.fullmatch("[a-z2-7]{52}", one) for one in tokens)

@@ -27,9 +27,13 @@ exchange_users exchange_closes_total exchange_aborts_total exchange_session_seco
 exchange_frames_refused_total exchange_commands_total exchange_command_seconds exchange_errors_total
 exchange_invites_total exchange_rate_limited_total exchange_envelopes_total exchange_live_refused_total
 exchange_wakes_total exchange_wakes_missed_total exchange_unknown_versions_total
-exchange_redis_up exchange_redis_inflight exchange_redis_errors_total exchange_redis_unknown_total
+exchange_deliveries_total exchange_acked_total exchange_pull_sessions exchange_reconcile_found_total
+exchange_rollbacks_total
+exchange_redis_up exchange_redis_inflight exchange_redis_errors_total exchange_wait_seconds exchange_waiting
+exchange_redis_unknown_total
 exchange_probe_success_timestamp_seconds exchange_lane_rebuilds_total exchange_channels exchange_live_gaps_total
 exchange_lease_renewal_timestamp_seconds exchange_fenced_total exchange_nodes exchange_draining
+exchange_drain_remaining
 exchange_loop_lag_seconds exchange_write_buffer_bytes exchange_untrusted_forwarded_total exchange_http_requests_total
 """.split()
 
@@ -45,6 +49,9 @@ COUNTED_THINGS = {
     "exchange_channels",
     "exchange_nodes",
     "exchange_draining",
+    "exchange_drain_remaining",
+    "exchange_waiting",
+    "exchange_pull_sessions",
 }
 
 
@@ -124,7 +131,7 @@ def test_no_amount_of_use_makes_a_new_series(metrics: Metrics) -> None:
 def test_tables_follow_the_lists_in_code() -> None:
     assert set(CLOSED) == {ending.value for ending in Ending}
     assert set(COMMANDS) == set().union(*ALLOWED.values())
-    assert set(COMMANDS.values()) == {"identify", "create_invite", "redeem", "send"}
+    assert {"identify", "create_invite", "redeem", "send", "ack", "list_friends"} < set(COMMANDS.values())
     assert set(REBUILDS) == {reason.value for reason in Break} | {"other"}
     assert {f"live_{reason}" for reason in LIVE_REFUSED} == {
         name for name in HotCounts.__slots__ if name.startswith("live_")
@@ -152,7 +159,7 @@ def test_hot_counts_become_series_at_scrape(metrics: Metrics) -> None:
         'exchange_frames_total{dialect="magi",direction="in"}': 100,
         'exchange_frames_total{dialect="magi",direction="out"}': 200,
         'exchange_envelopes_total{dialect="magi",outcome="accepted",tier="live"}': 15,
-        'exchange_envelopes_total{dialect="magi",outcome="duplicate",tier="live"}': 2,
+        'exchange_envelopes_total{dialect="magi",outcome="duplicate",tier="stored"}': 2,
         'exchange_envelopes_total{dialect="magi",outcome="not_linked",tier="live"}': 3,
         'exchange_envelopes_total{dialect="magi",outcome="unavailable",tier="live"}': 4,
         'exchange_commands_total{command="send",outcome="ok"}': 17,

@@ -65,6 +65,15 @@ def test_the_second_signal_ends_it_at_once(run):
     assert process.wait(WAIT_SECONDS) == SECOND_SIGNAL_STATUS
 
 
+def test_a_signal_after_an_end_that_was_asked_for_otherwise_is_the_first_one(run):
+    body = "stop.set(); print('draining', flush=True); await asyncio.sleep(0.5); print('drained')"
+    process = run(body)
+    assert process.stdout.readline() == "draining\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=WAIT_SECONDS) == ("drained\n", "")
+    assert process.returncode == 0
+
+
 def test_a_hang_up_that_nohup_ignores_is_ignored(run):
     process = run("await stop.wait(); print('drained')", before=("nohup",))
     process.send_signal(signal.SIGHUP)

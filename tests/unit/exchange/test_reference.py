@@ -2,11 +2,12 @@ import re
 
 from exchange.metrics import INVITES, Metrics
 from exchange.reference import markdown, text
+from worker.metrics import JOBS, WorkerMetrics
 
 
 def test_every_metric_is_on_the_page_and_in_the_list():
     page, lines = markdown(), text().splitlines()
-    metrics = Metrics().instruments()
+    metrics = (*Metrics().instruments(), *WorkerMetrics().instruments())
     assert len(lines) == len(metrics)
     for metric, line in zip(metrics, lines, strict=True):
         assert f"| `{metric.name}` |" in page
@@ -17,6 +18,7 @@ def test_every_metric_is_on_the_page_and_in_the_list():
 def test_labels_come_with_all_their_values():
     rows = {row.split("`")[1]: row for row in markdown().splitlines() if row.startswith("| `")}
     assert f"`event`: {', '.join(sorted(INVITES))} |" in rows["exchange_invites_total"]
+    assert f"`job`: {', '.join(sorted(JOBS))} |" in rows["worker_job_held"]
     assert "`dialect`: magi<br>`result`: " in rows["exchange_connections_opened_total"]
 
 

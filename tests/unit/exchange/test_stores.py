@@ -4,8 +4,10 @@ import pytest
 
 from exchange import stores
 from exchange.core.errors import StorageUnavailable
+from exchange.ports import Caps
 from exchange.refusal import StartRefused
 from exchange.settings import load
+from exchange.storage.redis.durability import Durability
 from exchange.storage.redis.fitness import Unfit
 from exchange.stores import connect, inspect
 
@@ -15,6 +17,13 @@ SETTINGS = load(
         "EXCHANGE_REDIS__PREFIX": "other",
         "EXCHANGE_REDIS__COMMAND_TIMEOUT_SECONDS": "2.5",
         "EXCHANGE_SECRETS__INDEX_KEY": "a key of the hashes",
+        "EXCHANGE_STORE__DURABILITY": "replicated",
+        "EXCHANGE_STORE__WAIT_REPLICAS_COUNT": "2",
+        "EXCHANGE_STORE__INLINE_BYTES": "100",
+        "EXCHANGE_STORE__DEDUPE_SECONDS": "600",
+        "EXCHANGE_MAILBOX__ENVELOPES_COUNT": "7",
+        "EXCHANGE_MAILBOX__BYTES": "2000000",
+        "EXCHANGE_MAILBOX__SHARE_PERCENT": "25",
     }
 )
 
@@ -44,11 +53,14 @@ async def test_the_store_is_opened_as_configured(opened):
     assert opened["url"] == "redis://user:hidden@redis.example:1/2"
     assert (opened["prefix"], opened["index_key"]) == ("other", b"a key of the hashes")
     assert opened["timing"].timeout_seconds == 2.5
+    assert opened["durability"] == Durability("replicated", 2, 150)
+    assert opened["caps"] == Caps(7, 2_000_000, 25, 100, 600_000)
 
 
 async def test_a_look_before_the_start_needs_no_key(opened):
     await inspect(SETTINGS)
     assert opened["prefix"] == "other"
+    assert opened["durability"].level == "replicated"
     assert "index_key" not in opened
 
 
@@ -63,7 +75,7 @@ async def test_a_store_that_cannot_be_used_refuses_the_start_in_one_sentence(ope
 
 
 async def test_a_real_store_can_be_opened_twice_and_is_one(valkey):
-    settings = load({"EXCHANGE_REDIS__URL": valkey.url})
+    settings = load({"EXCHANGE_REDIS__URL": valkey.url, "EXCHANGE_STORE__DURABILITY": "memory"})
     await inspect(settings)
     one, other = await connect(settings), await connect(settings)
     try:

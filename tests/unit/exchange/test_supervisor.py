@@ -33,10 +33,10 @@ class Case:
         self.ready = asyncio.Event()
         self.task = None
 
-    def program(self, name, script, *, stop_seconds=WAIT_SECONDS):
+    def program(self, name, script, *, stop_seconds=WAIT_SECONDS, drains=False):
         (self.directory / name).write_text("")
         command = (sys.executable, "-c", HEAD + script, str(self.directory / name), name, str(self.ended))
-        return Program(name, command, b"\n", stop_seconds)
+        return Program(name, command, b"\n", stop_seconds, drains=drains)
 
     def starts(self, name):
         return int((self.directory / name).read_text() or 0)
@@ -84,6 +84,35 @@ async def test_a_killed_program_is_started_again(case):
     await eventually(lambda: "a is back" in case.said)
     assert case.starts("a") == 2
     assert any("signal 9" in line for line in case.said)
+
+
+async def test_a_program_that_was_drained_stays_away_and_the_last_one_ends_it_all(case):
+    nodes = [case.program(name, SERVE, drains=True) for name in "ab"]
+    supervisor = case.run(nodes, [case.program("c", SERVE)])
+    await case.ready.wait()
+    first, second, worker = (seat.child for seat in supervisor._seats)
+    first.terminate()
+    await eventually(lambda: "a was drained and stays away" in case.said)
+    assert second.running
+    assert not case.task.done()
+    second.terminate()
+    await case.task
+    assert worker.running
+    assert [case.starts(name) for name in "abc"] == [1, 1, 1]
+
+
+async def test_a_program_that_may_be_drained_is_started_again_after_a_crash(case):
+    supervisor = case.run([case.program("a", SERVE, drains=True)])
+    await case.ready.wait()
+    os.kill(supervisor._seats[0].child.pid, signal.SIGKILL)
+    await eventually(lambda: "a is back" in case.said)
+
+
+async def test_a_worker_that_ends_in_order_unasked_is_started_again(case):
+    supervisor = case.run([case.program("a", SERVE)])
+    await case.ready.wait()
+    supervisor._seats[0].child.terminate()
+    await eventually(lambda: "a is back" in case.said)
 
 
 async def test_a_program_that_keeps_ending_is_given_up(case):

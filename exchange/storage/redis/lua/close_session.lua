@@ -1,54 +1,84 @@
 #!lua flags=allow-oom
--- KEYS: user meta sessions links ended
+-- KEYS: user meta sessions links ended mailbox
 -- ARGV: sid grace_ms
--- Removes a session. With the last one all links of its user end, and wait for it during the grace. Answers those links.
--- A repeat gets the same links again, without those that stand once more.
-local user, meta, sessions, links, ended = unpack(KEYS)
+-- Removes a session. With the last one all plain links of its user end, and wait for it during the grace.
+-- Answers {ended, staying, stamp, belongings, mail_until_ms}, or nothing if it was not the last one.
+-- A repeat gets the same again, without the links that stand once more.
+local user, meta, sessions, links, ended, mailbox = unpack(KEYS)
 local sid, grace_ms = ARGV[1], tonumber(ARGV[2])
 local VERSION, FORGET_SECONDS = 1, 3600
+local CONNECTION, PERSIST, ENDS_MS, ASIDE = 2, 7, 13, 14
 
-if redis.call('HEXISTS', sessions, sid) == 0 then
-  local left_sid, left_links = unpack(redis.call('HMGET', user, 'left_sid', 'left_links'))
-  local before = left_sid == sid and cmsgpack.unpack(left_links) or {}
-  local gone = {}
+local left_sid, left_links, left_stamp = unpack(redis.call('HMGET', user, 'left_sid', 'left_links', 'left_stamp'))
+local present = redis.call('HEXISTS', sessions, sid) == 1
+if present and redis.call('HLEN', sessions) > 1 then
+  redis.call('HDEL', sessions, sid)
+  return {}
+elseif not present and left_sid ~= sid then
+  return {}
+end
+
+local plain, staying, unknown = {}, {}, false
+local entries = redis.call('HGETALL', links)
+for i = 1, #entries, 2 do
+  local link = cmsgpack.unpack(entries[i + 1])
+  local kind = link[PERSIST] and staying or plain
+  if link[1] == VERSION then
+    kind[#kind + 1] = entries[i]
+    kind[#kind + 1] = entries[i + 1]
+  else
+    -- A newer release left it: it alone knows whether it stays.
+    unknown = true
+  end
+end
+local first = redis.call('XRANGE', mailbox, '-', '+', 'COUNT', 1)[1]
+local mail_until_ms = 0
+for i = 1, first and #first[2] or 0, 2 do
+  if first[2][i] == 'x' then
+    mail_until_ms = tonumber(first[2][i + 1])
+  end
+end
+local belongings = #staying > 0 or unknown or first
+
+if not present then
+  local before, gone = cmsgpack.unpack(left_links), {}
   for i = 1, #before, 2 do
     local stands = redis.call('HGET', links, before[i])
-    if not (stands and cmsgpack.unpack(stands)[2] == cmsgpack.unpack(before[i + 1])[2]) then
+    if not (stands and cmsgpack.unpack(stands)[CONNECTION] == cmsgpack.unpack(before[i + 1])[CONNECTION]) then
       gone[#gone + 1] = before[i]
       gone[#gone + 1] = before[i + 1]
     end
   end
-  return gone
-elseif redis.call('HLEN', sessions) > 1 then
-  redis.call('HDEL', sessions, sid)
-  return {}
+  return {gone, staying, tonumber(left_stamp), belongings and 1 or 0, mail_until_ms}
 end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local left_links = redis.call('HGETALL', links)
+local now_us = time[1] * 1000000 + time[2]
+local stamp = math.max(now_us, tonumber(redis.call('HGET', meta, 'gen') or 0) + 1)
 local kept_ms = redis.call('PTTL', ended)
-local kept = {}
-for i = 1, #left_links, 2 do
-  local link = cmsgpack.unpack(left_links[i + 1])
-  if link[1] == VERSION then
-    local _, connection, name, nick, made, waiting = unpack(link)
-    local record = cmsgpack.pack({VERSION, connection, name, nick, made, waiting, now_ms + grace_ms, false})
-    kept[#kept + 1] = {peer = left_links[i], record = record}
-  end
-end
+local gen = string.format('%.0f', stamp)
 
-redis.call('DEL', sessions, links)
-if #left_links > 0 then
-  redis.call('HINCRBY', meta, 'lrev', 1)
-end
-if grace_ms > 0 and #kept > 0 then
-  for _, link in ipairs(kept) do
-    redis.call('HSET', ended, link.peer, link.record)
+redis.call('DEL', sessions)
+for i = 1, #plain, 2 do
+  redis.call('HDEL', links, plain[i])
+  if grace_ms > 0 then
+    local link = cmsgpack.unpack(plain[i + 1])
+    link[ENDS_MS], link[ASIDE] = now_ms + grace_ms, false
+    redis.call('HSET', ended, plain[i], cmsgpack.pack(link))
   end
-  redis.call('PEXPIRE', ended, math.max(grace_ms, kept_ms))
 end
-redis.call('HSET', user, 'left_ms', now_ms, 'left_sid', sid, 'left_links', cmsgpack.pack(left_links))
-redis.call('EXPIRE', user, FORGET_SECONDS)
-redis.call('EXPIRE', meta, FORGET_SECONDS)
-return left_links
+if #plain > 0 then
+  redis.call('HINCRBY', meta, 'lrev', 1)
+  if grace_ms > 0 then
+    redis.call('PEXPIRE', ended, math.max(grace_ms, kept_ms))
+  end
+end
+redis.call('HSET', meta, 'gen', gen)
+redis.call('HSET', user, 'left_ms', now_ms, 'left_sid', sid, 'left_links', cmsgpack.pack(plain), 'left_stamp', gen)
+if not belongings then
+  redis.call('EXPIRE', user, FORGET_SECONDS)
+  redis.call('EXPIRE', meta, FORGET_SECONDS)
+  redis.call('EXPIRE', mailbox, FORGET_SECONDS)
+end
+return {plain, staying, stamp, belongings and 1 or 0, mail_until_ms}

@@ -4,11 +4,13 @@
 -- Keeps a link for a user who is away. It counts as younger than those that the user left with.
 local meta, ended = KEYS[1], KEYS[2]
 local peer, keep_ms = ARGV[1], tonumber(ARGV[3])
-local version, connection, name, nick, _, waiting = unpack(cmsgpack.unpack(ARGV[2]))
+local MADE, ENDS_MS, ASIDE = 5, 13, 14
+local link = cmsgpack.unpack(ARGV[2])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local made = tonumber(redis.call('HGET', meta, 'lrev') or 0) + 1
 local kept_ms = redis.call('PTTL', ended)
-redis.call('HSET', ended, peer, cmsgpack.pack({version, connection, name, nick, made, waiting, now_ms + keep_ms, true}))
+link[MADE] = tonumber(redis.call('HGET', meta, 'lrev') or 0) + 1
+link[ENDS_MS], link[ASIDE] = now_ms + keep_ms, true
+redis.call('HSET', ended, peer, cmsgpack.pack(link))
 redis.call('PEXPIRE', ended, math.max(keep_ms, kept_ms))
 return 'kept'

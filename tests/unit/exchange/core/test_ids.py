@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from exchange.core.ids import CODE_ALPHABET, ID_BYTES, short, spell
+from exchange.core.ids import CODE_ALPHABET, ID_BYTES, NOWHERE, order, short, spell
 
 
 @pytest.mark.parametrize("raw", [bytes(ID_BYTES), b"\xff" * ID_BYTES, bytes(range(ID_BYTES))])
@@ -22,3 +22,14 @@ def test_logs_and_pages_show_eight_characters():
 def test_codes_are_made_of_capital_letters_and_digits():
     assert re.fullmatch("[A-Z0-9]{36}", CODE_ALPHABET)
     assert len(set(CODE_ALPHABET)) == 36
+
+
+def test_offsets_are_ordered_as_numbers():
+    offsets = ["10-0", "9-10", "9-9", NOWHERE, "9-0"]
+    assert sorted(offsets, key=order) == [NOWHERE, "9-0", "9-9", "9-10", "10-0"]
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5", "5-", "-5", "5-x"])
+def test_what_is_no_offset_has_no_order(text):
+    with pytest.raises(ValueError):
+        order(text)

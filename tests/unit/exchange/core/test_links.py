@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from exchange.core.errors import NoFriends, NotConnected, UserUnknown
-from exchange.core.links import LinkTable, differences
+from exchange.core.links import LinkTable, changed, differences, differs
 from exchange.core.model import Link
 
 ANN = Link("u1", "c1", "ann@one.example", "Annie", made=1)
@@ -110,3 +110,23 @@ def test_differences_are_by_connection():
 
 def test_equal_tables_do_not_differ(table):
     assert differences(table, LinkTable([CAT, BOB, ANN])) == ([], [])
+
+
+# --- what became of persistent friends -------------------------------------------------------------------------------
+
+PAM = Link("u4", "c4", "pam", "Pam", made=4, persist=True)
+
+
+@pytest.mark.parametrize("now", [{"waiting": True}, {"status": "working"}, {"capabilities": ("search",)}], ids=str)
+def test_a_persistent_friend_differs_by_where_it_is_and_what_it_says_of_itself(now):
+    assert differs(PAM, replace(PAM, **now))
+    assert changed(LinkTable([ANN, PAM]), LinkTable([ANN, replace(PAM, **now)])) == [(PAM, replace(PAM, **now))]
+
+
+@pytest.mark.parametrize("now", [{}, {"nick": "Pammy"}, {"stamp": 7}, {"connection": "c9", "waiting": True}], ids=str)
+def test_another_name_or_another_friendship_is_no_such_difference(now):
+    assert not differs(PAM, replace(PAM, **now))
+
+
+def test_a_plain_friend_does_not_change_it_comes_and_goes():
+    assert changed(LinkTable([ANN, PAM]), LinkTable([replace(ANN, waiting=True)])) == []

@@ -20,3 +20,4 @@ def test_a_user_can_be_joined_while_here_and_during_the_grace(sessions_count, le
 
 def test_without_a_grace_nobody_who_left_can_be_joined():
     assert not Standing("ann", "Ann", 0, 1000).joinable(1000, grace_ms=0)
+    assert not Standing("ann", "Ann", 0, 1001).joinable(1000, grace_ms=0)

@@ -1,162 +1,185 @@
-"""Twin of ``exchange/dialects/magi1.py``."""
+"""Twin of ``exchange/dialects/magi1.py``: what plain clients never see, receipts, refusals, closes."""
 
 import json
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exchange.core import commands as c
 from exchange.core import errors as e
 from exchange.core import events
-from exchange.core.model import Envelope, Kind
-from exchange.core.session import Session
-from exchange.dialects.magi1 import FEATURES, IDS, Magi1
+from exchange.core.features import FEATURES, IDS, OFFLINE
+from exchange.core.model import Envelope, Kind, Link
+from exchange.core.session import NEEDED, Session
+from exchange.dialects.errors import REQUESTS
+from exchange.dialects.magi1 import Magi1
+from exchange.front import Ending
 
 DIALECT = Magi1()
-ENVELOPE = Envelope(Kind.QUESTION, "u1", "k1", 9000, 1000, b'{"a": 1.0}')
-TOLD: list[events.Event] = [
-    events.Greeted("c1"),
-    events.FriendCame("k1", "ada", "Ada"),
-    events.FriendWent("ada", "Ada"),
-    events.Delivered(ENVELOPE, "ada", "Ada"),
-]
+KEYS = {
+    "connected": {"clientId"},
+    "identified": {"username", "nickname", "clientId"},
+    "invite_created": {"code", "from", "expiresIn"},
+    "connected_to_friend": {"connectionId", "friend"},
+    "friend_connected": {"connectionId", "friend"},
+    "question": {"content", "from", "fromNickname"},
+    "answer": {"content", "from", "fromNickname"},
+    "question_sent": {"content", "to"},
+    "answer_sent": {"content", "to"},
+    "friend_disconnected": {"friend"},
+    "error": {"message"},
+}
+"""Section 4 of the wire, word for word."""
+
+
+def session_of(*features: str) -> Session:
+    session = Session("c1", dialect="magi", address="", since_ms=0)
+    session.features = frozenset(features)
+    return session
 
 
 @pytest.fixture
 def plain() -> Session:
-    return Session("c1", dialect="magi", address="", since_ms=0)
+    return session_of()
 
 
 @pytest.fixture
-def extended(plain) -> Session:
-    plain.features = frozenset({IDS})
-    return plain
+def extended() -> Session:
+    return session_of(IDS)
 
 
-def ask(**message) -> c.Command[object]:
-    return DIALECT.ask(json.dumps(message).encode())
-
-
-def answers(session, command, reply) -> list[dict]:
+def answers(session: Session, command: c.Command[Any], reply: c.Reply) -> list[dict[str, Any]]:
     return [json.loads(message) for message in DIALECT.answer(session, command, reply)]
 
 
-# --- requests --------------------------------------------------------------------------------------------------------
+# --- plain clients ---------------------------------------------------------------------------------------------------
 
-
-@pytest.mark.parametrize("name", [None, "", 5, [], "a\nb"])
-def test_an_unusable_username_is_left_to_the_handler(name):
-    assert ask(type="identify", username=name, nickname="A") == c.Identify("", None, "A")
-
-
-def test_the_nickname_defaults_to_the_username():
-    assert ask(type="identify", username="ada") == c.Identify("", "ada", "ada")
-    assert ask(type="identify", username="ada", nickname=7) == c.Identify("", "ada", "ada")
-
-
-@pytest.mark.parametrize(
-    ("features", "granted"),
-    [
-        (None, None),
-        ("ids", None),
-        ({}, None),
-        ([], set()),
-        (["ids"], {"ids"}),
-        (["ids", "offline", 5], {"ids"}),
-        (["telepathy"], set()),
-    ],
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+NUMBERS = st.integers(0, 2**53)
+WORDS = st.lists(TEXT, max_size=3).map(tuple)
+LINKS = st.builds(
+    Link,
+    TEXT,
+    TEXT,
+    TEXT,
+    TEXT,
+    made=NUMBERS,
+    waiting=st.booleans(),
+    persist=st.booleans(),
+    features=st.frozensets(st.sampled_from(sorted(FEATURES))),
+    status=st.just("") | TEXT,
+    capabilities=WORDS,
 )
-def test_features_are_granted_only_from_those_that_exist(features, granted):
-    command = ask(type="identify", username="ada", features=features)
-    assert isinstance(command, c.Identify)
-    assert command.features == (None if granted is None else frozenset(granted))
-    assert FEATURES >= (command.features or frozenset())
-
-
-@pytest.mark.parametrize("code", [" abc123\n", "ABC123"])
-def test_a_code_reaches_the_core_in_its_stored_form(code):
-    assert ask(type="connect", code=code) == c.Redeem("", "ABC123", None)
-
-
-@pytest.mark.parametrize("code", [None, 123456, "", "nope!!"])
-def test_an_impossible_code_is_left_to_the_handler(code):
-    assert ask(type="connect", code=code) == c.Redeem("", None, None)
-
-
-@pytest.mark.parametrize("name", [None, "", 0, False, 0.0])
-def test_a_falsy_inline_username_is_no_identify(name):
-    assert ask(type="connect", code="ABC123", username=name) == c.Redeem("", "ABC123", None)
-
-
-@pytest.mark.parametrize(
-    ("name", "usable"), [("ada", "ada"), (5, None), ([], None), ({}, None), (True, None), ("\n", None)]
+ENVELOPES = st.builds(
+    Envelope,
+    st.sampled_from([int(kind) for kind in Kind]),
+    TEXT,
+    TEXT,
+    NUMBERS,
+    NUMBERS,
+    st.just(b'"text"'),
+    TEXT,
+    st.just("") | TEXT,
+    WORDS,
+    NUMBERS,
+    TEXT,
+    TEXT,
 )
-def test_a_truthy_inline_username_is_a_whole_identify(name, usable):
-    command = ask(type="connect", code="ABC123", username=name, nickname="A")
-    assert command == c.Redeem("", "ABC123", c.Identify("", usable, "A"))
-
-
-@pytest.mark.parametrize(("type_", "kind"), [("ask", Kind.QUESTION), ("answer", Kind.ANSWER)])
-def test_ask_and_answer_differ_in_kind_only(type_, kind):
-    assert ask(type=type_, content="hi", to="bob") == c.Send(kind=kind, to="bob", body=b'"hi"', characters=2)
-
-
-@pytest.mark.parametrize("to", [None, ""])
-def test_no_target_is_empty(to):
-    assert ask(type="ask", content="hi", to=to) == ask(type="ask", content="hi")
-
-
-@pytest.mark.parametrize(("to", "name"), [(5, "5"), (False, "false"), (["bob"], '["bob"]')])
-def test_a_target_of_another_type_is_looked_for_by_its_json_text(to, name):
-    command = ask(type="ask", content="hi", to=to)
-    assert isinstance(command, c.Send)
-    assert command.to == name
-
-
-@pytest.mark.parametrize("message", [b'{"type":"ask"}', b'{"type":"ask","content":null}'])
-def test_missing_content_is_left_to_the_handler(message):
-    command = DIALECT.ask(message)
-    assert isinstance(command, c.Send)
-    assert command.body is None
-
-
-@pytest.mark.parametrize("content", [b'""', b"0", b"false", b"[]", b"{}", b"1.0", b'"null"'])
-def test_falsy_content_is_content(content):
-    command = DIALECT.ask(b'{"type":"answer","content":' + content + b"}")
-    assert isinstance(command, c.Send)
-    assert command.body == content
-
-
-def test_additive_fields_reach_the_core():
-    command = ask(type="answer", content=1, id="m1", replyTo="q1", trace=["a", "b"], expires=77)
-    assert isinstance(command, c.Send)
-    assert (command.id, command.reply_to, command.trace, command.expires_ms) == ("m1", "q1", ("a", "b"), 77)
-
-
-@pytest.mark.parametrize(
-    ("content", "characters"),
-    [('"hi"', 2), ('"é"', 1), ('"\\u00e9\\n"', 2), ('""', 0), ("12.50", 5), ("[1, 2]", 6), ('{"é":1}', 7)],
+EVENTS: dict[type[Any], st.SearchStrategy[events.Event]] = {
+    events.Greeted: st.builds(events.Greeted, TEXT),
+    events.FriendCame: st.builds(events.FriendCame, LINKS),
+    events.FriendWent: st.builds(events.FriendWent, TEXT, TEXT),
+    events.FriendChanged: st.builds(events.FriendChanged, LINKS),
+    events.Delivered: st.builds(events.Delivered, ENVELOPES, TEXT, TEXT, st.sampled_from(["", "17-0"])),
+    events.MailLost: st.builds(events.MailLost, NUMBERS),
+    events.Draining: st.builds(events.Draining, NUMBERS, NUMBERS),
+}
+IDENTIFIED = st.builds(c.Identified, TEXT, TEXT)
+REPLIES: st.SearchStrategy[tuple[c.Command[Any], c.Reply]] = st.one_of(
+    st.tuples(st.just(c.Identify()), IDENTIFIED),
+    st.tuples(st.just(c.CreateInvite()), st.builds(c.InviteCreated, TEXT, TEXT, NUMBERS, NUMBERS)),
+    st.tuples(st.just(c.Redeem()), st.builds(c.Redeemed, LINKS, st.none() | IDENTIFIED)),
+    st.tuples(
+        st.builds(c.Send, body=st.just(b"1")),
+        st.builds(c.Sent, st.sampled_from([1, 2]), TEXT, st.sampled_from(["", c.DELIVERED, c.QUEUED])),
+    ),
 )
-def test_length_is_that_of_a_string_or_else_of_the_json_text(content, characters):
-    command = DIALECT.ask(b'{"type":"ask","content":' + content.encode() + b"}")
-    assert isinstance(command, c.Send)
-    assert command.characters == characters
+COMMANDS = [c.Identify(), c.CreateInvite(), c.Redeem(), c.Send(), *(kind() for kind in NEEDED)]
+ERRORS: list[e.ExchangeError] = [
+    e.Malformed(),
+    e.NotGranted("offline"),
+    e.Unusable("length"),
+    e.TokenInvalid(),
+    e.NameTaken(),
+    e.IdReused(),
+    e.AskLimit(1500),
+    e.MailboxFull("Bob"),
+    e.Unconfirmed("Bob"),
+    e.NotDurable(),
+    e.StorageUnavailable(),
+]
 
 
+def assert_plain(frame: dict[str, Any]) -> None:
+    assert set(frame) - {"type"} == KEYS[frame["type"]]
+    if "friend" in frame:
+        assert set(frame["friend"]) == {"username", "nickname"}
+
+
+@given(REPLIES)
+def test_a_plain_client_gets_replies_with_exactly_the_keys_of_section_4(exchanged):
+    for frame in answers(session_of(), *exchanged):
+        assert_plain(frame)
+
+
+@given(st.one_of(*EVENTS.values()))
+def test_a_plain_client_is_told_of_events_with_exactly_the_keys_of_section_4_or_nothing(event):
+    message = DIALECT.tell(session_of(), event)
+    if message is not None:
+        assert_plain(json.loads(message))
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("command", [None, *COMMANDS], ids=lambda command: type(command).__name__)
+def test_a_plain_client_is_refused_with_a_text_and_nothing_else(plain, error, command):
+    assert_plain(json.loads(DIALECT.refuse(plain, command, error)))
+
+
+# --- requests that need a feature ------------------------------------------------------------------------------------
+
+
+def refused(session: Session, **message: Any) -> dict[str, Any]:
+    """Return the refusal of a request that its dialect or its session refuses."""
+    command = None
+    try:
+        command = DIALECT.ask(json.dumps(message).encode())
+        session.check(type(command))
+    except e.ExchangeError as error:
+        return dict(json.loads(DIALECT.refuse(session, command, error)))
+    raise AssertionError(f"{message} was not refused")
+
+
+@pytest.mark.parametrize("type_", REQUESTS.values())
+@pytest.mark.parametrize("features", [(), (IDS,)])
 @pytest.mark.parametrize(
-    "field", [{"trace": "x"}, {"trace": ["h"] * 17}, {"expires": "1"}, {"expires": -1}, {"expires": True}]
+    "fields", [{}, {"username": 5, "upTo": [], "status": "?", "limit": -1}, {"id": "m1"}, {"id": 5}]
 )
-def test_additive_fields_of_a_wrong_shape_count_as_absent(field):
-    command = ask(type="ask", content=1, **field)
-    assert isinstance(command, c.Send)
-    assert (command.trace, command.expires_ms) == ((), 0)
+def test_without_its_feature_a_request_is_refused_like_one_of_an_unknown_type(type_, features, fields):
+    session = session_of(*features)
+    answer, unknown = refused(session, type=type_, **fields), refused(session, type="ping", **fields)
+    assert answer.pop("message") == f"Unknown message type: {type_}"
+    assert unknown.pop("message") == "Unknown message type: ping"
+    assert answer == unknown
 
 
-@pytest.mark.parametrize("type_", ["identify", "create_invite", "connect", "ask", "answer"])
-@pytest.mark.parametrize("id_", ["", 5, "x" * 65, ["a"]])
-def test_an_unusable_message_id_is_malformed(type_, id_):
-    with pytest.raises(e.Malformed):
-        ask(type=type_, id=id_, content=1)
+def test_with_its_feature_a_request_is_refused_with_what_is_wrong():
+    session = session_of(IDS, OFFLINE)
+    exact = {"type": "error", "message": "Invalid value for upTo", "code": "unusable", "id": "m1"}
+    assert refused(session, type="ack", upTo="?", id="m1") == exact
+    malformed = {"type": "error", "message": "Invalid message format", "code": "malformed"}
+    assert refused(session, type="ack", upTo="1-0", id=5) == malformed
 
 
 @pytest.mark.parametrize(
@@ -175,36 +198,7 @@ def test_what_is_no_request_is_refused_by_what_is_wrong_with_it(message, error):
     assert type(caught.value) is error
 
 
-# --- replies ---------------------------------------------------------------------------------------------------------
-
-
-def test_identified_shows_features_only_to_who_asked(plain):
-    exact = {"type": "identified", "username": "ada", "nickname": "A", "clientId": "c1"}
-    assert answers(plain, c.Identify(), c.Identified("ada", "A")) == [exact]
-    granted = c.Identified("ada", "A", frozenset({"ids"}))
-    assert answers(plain, c.Identify(id="m1"), granted) == [exact | {"features": ["ids"], "id": "m1"}]
-
-
-@pytest.mark.parametrize(
-    ("life_ms", "text"), [(1_800_000, "30 minutes"), (60_000, "1 minute"), (1_000, "1 minute"), (125_000, "2 minutes")]
-)
-def test_the_life_of_an_invitation_is_told_in_whole_minutes(plain, life_ms, text):
-    reply = c.InviteCreated("ABC123", "Ada", life_ms, 99)
-    assert answers(plain, c.CreateInvite(), reply) == [
-        {"type": "invite_created", "code": "ABC123", "from": "Ada", "expiresIn": text}
-    ]
-
-
-def test_an_extended_client_hears_when_its_invitation_ends(extended):
-    (frame,) = answers(extended, c.CreateInvite("m1"), c.InviteCreated("ABC123", "Ada", 1_800_000, 99))
-    assert (frame["expiresAt"], frame["id"]) == (99, "m1")
-
-
-def test_a_redeem_is_one_frame_and_with_an_inline_identify_two(plain):
-    exact = {"type": "connected_to_friend", "connectionId": "k1", "friend": {"username": "ada", "nickname": "Ada"}}
-    assert answers(plain, c.Redeem(), c.Redeemed("k1", "ada", "Ada")) == [exact]
-    first, second = answers(plain, c.Redeem(), c.Redeemed("k1", "ada", "Ada", c.Identified("bob", "Bob")))
-    assert (first["type"], second) == ("identified", exact)
+# --- receipts --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("kind", "type_"), [(Kind.QUESTION, "question_sent"), (Kind.ANSWER, "answer_sent")])
@@ -213,19 +207,24 @@ def test_a_receipt_echoes_content_byte_for_byte(plain, kind, type_):
     assert message == b'{"type":"' + type_.encode() + b'","content":{ "a": 1e5 },"to":"Bob"}'
 
 
-def test_every_reply_has_words():
-    replies = {c.Identified, c.InviteCreated, c.Redeemed, c.Sent}
-    assert set(get_args(c.Reply)) == replies
+@pytest.mark.parametrize("status", [c.DELIVERED, c.QUEUED])
+def test_only_who_was_granted_offline_hears_how_a_message_travels(extended, status):
+    command, reply = c.Send("m1", Kind.ANSWER, "", b"1"), c.Sent(Kind.ANSWER, "Bob", status)
+    exact = {"type": "answer_sent", "content": 1, "to": "Bob", "id": "m1"}
+    assert answers(extended, command, reply) == [exact]
+    assert answers(session_of(IDS, OFFLINE), command, reply) == [exact | {"status": status}]
+
+
+def test_a_live_receipt_has_no_status():
+    (frame,) = answers(session_of(IDS, OFFLINE), c.Send(body=b"1"), c.Sent(Kind.QUESTION, "Bob"))
+    assert "status" not in frame
+
+
+def test_an_ack_is_answered_with_no_frame_at_all():
+    assert answers(session_of(*FEATURES), c.Ack("m1", "1-0"), c.Acked()) == []
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
-
-
-def test_a_plain_client_is_refused_with_the_text_alone(plain):
-    assert json.loads(DIALECT.refuse(plain, c.Send(), e.AskLimit(1500))) == {
-        "type": "error",
-        "message": "Rate limit exceeded. Try again in 2 seconds.",
-    }
 
 
 def test_an_extended_client_is_refused_with_name_wait_and_id(extended):
@@ -242,6 +241,11 @@ def test_an_extended_client_is_told_no_wait_where_there_is_none(extended):
     assert "retryAfterMs" not in json.loads(DIALECT.refuse(extended, c.Send(), e.NoFriends()))
 
 
+def test_who_gives_ids_without_features_gets_them_back_on_refusals_and_nothing_else(plain):
+    frame = json.loads(DIALECT.refuse(plain, c.Send("m1"), e.NoFriends()))
+    assert frame == {"type": "error", "message": "No active connection. Please connect first.", "id": "m1"}
+
+
 def test_a_request_that_was_not_understood_is_refused_too(plain):
     assert json.loads(DIALECT.refuse(plain, None, e.UnknownRequest("ping"))) == {
         "type": "error",
@@ -249,38 +253,19 @@ def test_a_request_that_was_not_understood_is_refused_too(plain):
     }
 
 
-# --- events ----------------------------------------------------------------------------------------------------------
+# --- events and closes -----------------------------------------------------------------------------------------------
 
 
-def test_every_event_it_is_given_has_words(plain):
-    assert {type(event) for event in TOLD} == DIALECT.tells == set(get_args(events.Event))
-    types = [json.loads(DIALECT.tell(plain, event))["type"] for event in TOLD]
-    assert types == ["connected", "friend_connected", "friend_disconnected", "question"]
+def test_it_tells_every_event():
+    assert set(DIALECT.tells) == set(EVENTS) == set(get_args(events.Event))
 
 
-def test_a_plain_client_gets_a_question_without_additive_fields(plain):
-    envelope = ENVELOPE._replace(id="m1", trace=("h",), expires_ms=5)
-    message = DIALECT.tell(plain, events.Delivered(envelope, "ada", "Ada"))
-    assert message == b'{"type":"question","content":{"a": 1.0},"from":"ada","fromNickname":"Ada"}'
+@given(st.one_of(*EVENTS.values()))
+def test_who_has_every_feature_is_told_everything(event):
+    message = DIALECT.tell(session_of(*FEATURES), event)
+    assert message is not None
+    assert json.loads(message)["type"] != "error"
 
 
-def test_an_extended_client_gets_them_all(extended):
-    envelope = ENVELOPE._replace(kind=Kind.ANSWER, id="m1", reply_to="q1", trace=("h",), expires_ms=5)
-    frame = json.loads(DIALECT.tell(extended, events.Delivered(envelope, "ada", "Ada")))
-    assert frame == {
-        "type": "answer",
-        "content": {"a": 1},
-        "from": "ada",
-        "fromNickname": "Ada",
-        "id": "m1",
-        "ts": 1000,
-        "replyTo": "q1",
-        "trace": ["h"],
-        "expires": 5,
-    }
-
-
-def test_a_question_has_nothing_to_reply_to(extended):
-    envelope = ENVELOPE._replace(id="m1", reply_to="q1")
-    frame = json.loads(DIALECT.tell(extended, events.Delivered(envelope, "ada", "Ada")))
-    assert "replyTo" not in frame
+def test_who_was_replaced_is_closed_in_order_with_a_reason():
+    assert DIALECT.closes[Ending.REPLACED] == (1000, "Session continues elsewhere")

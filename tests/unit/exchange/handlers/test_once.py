@@ -7,7 +7,7 @@ from exchange.core.errors import AskLimit, InviteUnknown, NotConnected, StorageU
 from exchange.handlers.exchange import Policy
 from exchange.handlers.once import once
 from exchange.storage.memory.state import Memory
-from tests.harness.world import Peer, Place, Time, befriend
+from tests.harness.world import PERSISTENT, WATCHING, Peer, Place, Time, befriend
 
 
 @pytest.fixture
@@ -94,3 +94,50 @@ async def test_nothing_has_an_effect_when_the_id_cannot_be_reserved(place, frien
     with pytest.raises(StorageUnavailable):
         await once(place.exchange, friends[0].connection.session, CreateInvite("m1"), effect)
     assert effect.count == 0
+
+
+@pytest.mark.parametrize("other", [{"content": "bye"}, {"content": "hello", "to": "bob"}], ids=str)
+async def test_an_id_that_was_used_for_another_request_is_refused(friends, other):
+    ann, bob = friends
+    await ann.ask("answer", content="hello", id="m1")
+    assert (await ann.ask("answer", **other, id="m1"))["type"] == "error"
+    assert (await ann.ask("create_invite", id="m1"))["type"] == "error"
+    assert bob.types.count("answer") == 1
+
+
+async def test_a_redeem_repeated_with_another_token_is_the_same_request(place):
+    ann = await place.identified("ann")
+    code = (await ann.ask("create_invite"))["code"]
+    bob = await place.identified("bob", features=PERSISTENT)
+    fields = {"code": code, "username": "bob", "features": list(PERSISTENT), "id": "m1"}
+    first, second = place.connect(), place.connect()
+    first.say("connect", **fields, token=bob.token)
+    heard = await first.hears("connected_to_friend")
+    second.say("connect", **fields, token=first.token)
+    assert await second.hears("connected_to_friend") == heard
+    assert ann.types.count("friend_connected") == 1
+
+
+@pytest.mark.parametrize(
+    ("request_type", "fields"),
+    [
+        ("block", {"username": "bob"}),
+        ("unblock", {"username": "bob"}),
+        ("presence", {"status": "idle", "capabilities": ["read"]}),
+    ],
+)
+async def test_replies_of_every_kind_are_kept(place, request_type, fields):
+    ann = await place.identified("ann", features=WATCHING)
+    first = await ann.ask(request_type, **fields, id="m1")
+    await place.exchange.settled(10)
+    assert await ann.ask(request_type, **fields, id="m1") == first
+    assert first["id"] == "m1"
+
+
+async def test_what_is_kept_of_a_request_tells_nothing_to_who_does_not_know_its_id(place, friends):
+    ann, _ = friends
+    for number in range(2):
+        await ann.ask("answer", content="hello", id=f"m{number}")
+    digests = {kept.digest for kept in place.memory.replies.values()}
+    assert len(digests) == 2
+    assert all(len(digest) == 16 for digest in digests)

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from exchange.core.errors import StorageUnavailable
+from exchange.core.model import Link
 from exchange.handlers import redeem
 from exchange.handlers.exchange import Policy
 from exchange.ports import InviteWord
 from exchange.storage.memory.state import Memory
 from tests.harness.waiting import eventually
-from tests.harness.world import Peer, Place, Time
+from tests.harness.world import PERSISTENT, Peer, Place, Time
 
 POLICY = Policy(asks_per_minute=0, store_up_seconds=0, failures_connection=3, failures_address=5)
 UNKNOWN = "Invalid or expired invitation code"
@@ -206,7 +207,7 @@ async def test_a_redeem_that_failed_half_way_leaves_no_friendship_and_the_code_o
         await there.exchange.settled(10)
     for peer in (ann, bob):
         assert (await here.store.links.table(peer.connection.session.identified().uid))[1] == ()
-    assert (await here.store.invites.peek(code))[0] is InviteWord.OPEN
+    assert (await here.store.invites.peek(code, "bob")).word is InviteWord.OPEN
     assert not bob.connection.session.identified().held
     assert await use(bob, code) == "connected_to_friend"
 
@@ -225,3 +226,113 @@ async def test_a_redeem_cut_off_by_its_deadline_is_announced_and_holds_nobody_up
     await ann.hears("friend_connected")
     await eventually(lambda: bob.connection.session.identified().held == 0)
     await hasty.exchange.settled(10)
+
+
+# --- friendships that last (MAGI-28, MAGI-47) and the terms of invitations (MAGI-45) --------------------------------------
+
+
+async def link_of(place: Place, peer: Peer) -> Link:
+    """Return how the store has a user's only friendship."""
+    (link,) = (await place.store.links.table(peer.connection.session.identified().uid))[1]
+    return link
+
+
+@pytest.mark.parametrize(
+    ("inviter", "redeemer", "lasts"),
+    [(PERSISTENT, PERSISTENT, True), (PERSISTENT, (), False), ((), PERSISTENT, False), ((), (), False)],
+    ids=["both", "inviter", "redeemer", "neither"],
+)
+async def test_a_friendship_lasts_if_both_want_that(here, there, inviter, redeemer, lasts):
+    ann, bob = await here.identified("ann", features=inviter), await there.identified("bob", features=redeemer)
+    assert await use(bob, await invite(ann)) == "connected_to_friend"
+    await ann.hears("friend_connected")
+    for peer, friend in ((ann, redeemer), (bob, inviter)):
+        link = await link_of(here, peer)
+        assert (link.persist, link.waiting, sorted(link.features)) == (lasts, False, sorted(friend))
+
+
+async def test_an_inviter_whose_friendships_last_can_be_joined_however_long_it_is_away(here, there, time):
+    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
+    code = await invite(ann)
+    await here.forgets(ann)
+    time.ms += 10 * POLICY.grace_ms
+    assert await use(bob, code) == "connected_to_friend"
+    assert (await bob.ask("ask", content="there?"))["message"] == "Ann is not connected"
+    back = await here.identified("ann", features=PERSISTENT, token=ann.token)
+    assert (await back.hears("friend_connected"))["friend"]["username"] == "bob"
+    await bob.hears("friend_connected")
+    assert (await bob.ask("ask", content="there?"))["type"] == "question_sent"
+    assert (await back.hears("question"))["content"] == "there?"
+    await here.forgets(back)
+    again = await here.identified("ann", features=PERSISTENT, token=back.token)
+    assert "friend_connected" not in again.types, "whoever knows is not told again"
+
+
+async def test_a_plain_user_joins_nobody_who_is_away_for_long(here, there, time):
+    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob")
+    code = await invite(ann)
+    await here.forgets(ann)
+    time.ms += POLICY.grace_ms
+    assert await use(bob, code) == "Ann is not connected"
+
+
+async def test_an_inviter_who_comes_back_in_the_middle_of_a_redeem_is_told(here, there, monkeypatch):
+    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
+    code = await invite(ann)
+    await here.forgets(ann)
+    put, backs = there.store.links.put, []
+
+    async def overtaken(*words, **more):
+        done = await put(*words, **more)
+        if more.get("unseen"):
+            backs.append(await here.identified("ann", features=PERSISTENT, token=ann.token))
+        return done
+
+    monkeypatch.setattr(there.store.links, "put", overtaken)
+    assert await use(bob, code) == "connected_to_friend"
+    await backs[0].hears("friend_connected")
+    assert not (await link_of(there, bob)).waiting
+    assert (await bob.ask("ask", content="there?"))["type"] == "question_sent"
+
+
+async def test_friends_for_good_stay_that_even_if_one_of_them_comes_as_a_plain_user(here, there):
+    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
+    assert await use(bob, await invite(ann)) == "connected_to_friend"
+    await ann.hears("friend_connected")
+    bob = await there.identified("bob", token=bob.token)
+    count = ann.types.count("friend_connected")
+    assert await use(bob, await invite(ann)) == "connected_to_friend"
+    await eventually(lambda: ann.types.count("friend_connected") > count)
+    for peer in (ann, bob):
+        assert (await link_of(here, peer)).persist
+
+
+async def test_friends_who_only_connect_again_stay_friends_if_that_fails(here, there, monkeypatch):
+    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
+    assert await use(bob, await invite(ann)) == "connected_to_friend"
+    await ann.hears("friend_connected")
+    code = await invite(ann)
+    put, count = there.store.links.put, []
+
+    async def failing(*words, **more):
+        count.append(1)
+        if len(count) == 2:
+            raise StorageUnavailable
+        return await put(*words, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(there.store.links, "put", failing)
+        assert (await use(bob, code)).startswith("Service temporarily unavailable")
+        await there.exchange.settled(10)
+    for peer in (ann, bob):
+        assert (await link_of(here, peer)).persist
+    assert (await bob.ask("ask", content="there?"))["type"] == "question_sent"
+
+
+async def test_an_invitation_for_somebody_is_unknown_to_everybody_else_and_stays_open(here, there):
+    ann = await here.identified("ann", features=PERSISTENT)
+    bob, cat = await there.identified("bob"), await there.identified("cat")
+    code = (await ann.ask("create_invite", **{"for": "bob"}))["code"]
+    assert await use(cat, code) == UNKNOWN
+    assert there.witness.invites == ["unknown"]
+    assert await use(bob, code) == "connected_to_friend"

@@ -101,6 +101,27 @@ async def test_what_waits_is_refused_as_transient_when_the_node_drains(place):
     await eventually(lambda: not peer.connection.busy)
     assert peer.types == ["connected", "identified", "error", "error"]
     assert all(isinstance(error, Unavailable) for error in place.refused)
+    assert peer.paused, "nothing more is read, although there is room"
+
+
+async def test_a_session_that_left_before_its_socket_leaves_once(place, monkeypatch):
+    ann, bob = await place.identified("ann"), await place.identified("bob")
+    await befriend(ann, bob)
+    farewells = []
+    farewell = place.exchange.farewell
+
+    async def counted(session):
+        farewells.append(session)
+        await farewell(session)
+
+    monkeypatch.setattr(place.exchange, "farewell", counted)
+    await ann.connection.leave()
+    assert await bob.hears("friend_disconnected")
+    assert ann.connection.open
+    ann.connection.ended(Ending.DRAIN)
+    await ann.connection.leave()
+    assert farewells == [ann.connection.session]
+    assert ann.connection.session.state is State.ENDED
 
 
 async def test_a_mistake_of_ours_is_a_transient_refusal_and_not_the_end(place, monkeypatch):

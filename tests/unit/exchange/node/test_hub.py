@@ -1,16 +1,21 @@
 """The users of a node, with a store in memory and a clock that stands still."""
 
 import asyncio
+from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 
-from exchange.core.events import Delivered, Event, FriendCame, FriendWent
+from exchange.core.events import Delivered, Event, FriendCame, FriendChanged, FriendWent
+from exchange.core.features import IDS, OFFLINE, PERSIST, PRESENCE, RESUME
 from exchange.core.links import LinkTable
 from exchange.core.model import Envelope, Kind, Link, Presence
-from exchange.core.session import Session
+from exchange.core.session import Session, State
 from exchange.core.user import LocalUser
-from exchange.core.wakes import Linked, Unlinked
+from exchange.core.wakes import Linked, Mail, Replaced, Unlinked
+from exchange.front import Ending
 from exchange.hotcounts import HotCounts
+from exchange.node.delivery import MailRules
 from exchange.node.hub import BACKLOG_BYTES, BACKLOG_COUNT, LocalHub
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
@@ -21,15 +26,28 @@ ANN = Link("uid-ann", "c-ann", "ann@example.com", "Ann")
 CAT = Link("uid-cat", "c-cat", "cat@example.com", "Cat")
 
 
+class Came(NamedTuple):
+    """What a client sees of a friend who came."""
+
+    connection: str
+    name: str
+    nick: str
+
+
 class Told:
-    """A session's end: what it was told."""
+    """A session's end: what it was told, and how it was closed."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.events: list[Event] = []
+        self.closed: Ending | None = None
+        self.buffered_bytes = 0
 
     def tell(self, event: Event) -> None:
         self.events.append(event)
+
+    def close(self, ending: Ending) -> None:
+        self.closed = ending
 
 
 class Landing:
@@ -50,12 +68,13 @@ class Rig:
         self.counts = HotCounts()
         self.session = Session("client", dialect="magi", address="", since_ms=0)
         self.told = Told(self.session)
-        self.hub = LocalHub(self.store, lambda _session: self.told, self.counts)
+        self.hub = LocalHub(self.store, lambda _session: self.told, self.counts, MailRules(flap_seconds=0.01))
         self.hub.tenure = self.tenure = Tenure()
         self.user = LocalUser("uid-bob", "bob@example.com", "Bob")
 
     async def start(self) -> "Rig":
-        await self.store.users.open(Presence("sid", self.user.uid, self.user.name, "node1", "magi", ""), "Bob")
+        presence = Presence("sid", self.user.uid, self.user.name, "node1", "magi", "")
+        await self.store.users.open(presence, self.user.profile)
         await self.store.links.put(self.user.uid, ANN)
         rev, links = await self.store.links.table(self.user.uid)
         self.user.links = LinkTable(links, rev)
@@ -64,8 +83,11 @@ class Rig:
         return self
 
     @property
-    def events(self) -> list[Event]:
-        return self.told.events
+    def events(self) -> list[Event | Came]:
+        return [
+            Came(event.link.connection, event.link.name, event.link.nick) if isinstance(event, FriendCame) else event
+            for event in self.told.events
+        ]
 
     def wake(self, wake, size_bytes: int = 0) -> None:
         self.hub.woken(self.user.uid, wake, size_bytes)
@@ -130,7 +152,7 @@ async def test_an_envelope_that_overtook_its_friendship_is_told_after_it(rig):
     letter = rig.letter(sender=CAT.peer, connection=CAT.connection)
     rig.wake(letter)
     await eventually(lambda: len(rig.events) == 2)
-    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick), Delivered(letter, CAT.name, CAT.nick)]
+    assert rig.events == [Came(CAT.connection, CAT.name, CAT.nick), Delivered(letter, CAT.name, CAT.nick)]
 
 
 async def test_an_envelope_of_a_stranger_is_dropped_when_the_store_is_away_too(rig):
@@ -171,7 +193,7 @@ async def test_too_many_waiting_envelopes_are_refused_and_a_change_of_links_is_n
     rig.wake(rig.linked(CAT, prev=rig.user.links.rev))
     rig.hub.release(rig.user)
     assert len(rig.events) == BACKLOG_COUNT + 1
-    assert rig.events[-1] == FriendCame(CAT.connection, CAT.name, CAT.nick)
+    assert rig.events[-1] == Came(CAT.connection, CAT.name, CAT.nick)
 
 
 async def test_too_large_waiting_envelopes_are_refused_until_there_is_room_again(rig):
@@ -199,7 +221,7 @@ async def test_without_a_lease_envelopes_are_dropped_and_changes_of_links_are_no
     rig.wake(rig.letter())
     rig.wake(Linked(2, 1, True, CAT.peer, CAT.connection, CAT.name, CAT.nick, 2, False))
     await eventually(lambda: rig.events)
-    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick)]
+    assert rig.events == [Came(CAT.connection, CAT.name, CAT.nick)]
     assert rig.counts.live_fenced == 1
 
 
@@ -210,7 +232,7 @@ async def test_a_friend_who_was_never_announced_is_not_seen_off(rig):
     rig.wake(Linked(4, 3, False, CAT.peer, CAT.connection, CAT.name, CAT.nick, 4, False))
     rig.wake(Linked(5, 4, True, CAT.peer, CAT.connection, CAT.name, CAT.nick, 4, False))
     rig.wake(Unlinked(6, 5, CAT.peer, CAT.connection))
-    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick), FriendWent(CAT.name, CAT.nick)]
+    assert rig.events == [Came(CAT.connection, CAT.name, CAT.nick), FriendWent(CAT.name, CAT.nick)]
 
 
 async def test_a_friend_whose_announcement_was_missed_is_announced_by_a_reload(rig):
@@ -221,7 +243,7 @@ async def test_a_friend_whose_announcement_was_missed_is_announced_by_a_reload(r
     rig.hub.hold(rig.user)
     await rig.hub.reload(rig.user)
     rig.hub.release(rig.user)
-    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick)]
+    assert rig.events == [Came(CAT.connection, CAT.name, CAT.nick)]
 
 
 async def test_a_user_who_left_is_told_nothing_and_what_waited_counts_as_gone(rig):
@@ -250,7 +272,7 @@ async def test_an_earlier_holder_of_a_seat_does_not_empty_it(rig):
 
 async def test_a_new_friendship_is_told_and_its_envelopes_are_taken(rig):
     rig.wake(rig.linked(CAT, prev=rig.user.links.rev))
-    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick)]
+    assert rig.events == [Came(CAT.connection, CAT.name, CAT.nick)]
     rig.wake(rig.letter(sender=CAT.peer, connection=CAT.connection))
     assert len(rig.events) == 2
     assert rig.counts.wakes_linked == 1
@@ -293,7 +315,7 @@ async def test_a_gap_tells_what_changed_meanwhile_and_nothing_else(rig):
     await rig.store.links.end(rig.user.uid, ANN.peer, ANN.connection)
     rig.hub.gap()
     await eventually(lambda: len(rig.events) == 2)
-    assert rig.events == [FriendCame(CAT.connection, CAT.name, CAT.nick), FriendWent(ANN.name, ANN.nick)]
+    assert rig.events == [Came(CAT.connection, CAT.name, CAT.nick), FriendWent(ANN.name, ANN.nick)]
     assert rig.hub.gaps_count == 2
 
 
@@ -319,6 +341,127 @@ async def test_a_reload_is_silent_about_whom_the_caller_tells_itself(rig):
     await rig.hub.reload(rig.user, known=frozenset({CAT.peer}))
     assert rig.events == []
     assert rig.user.links.get(CAT.peer) is not None
+
+
+# --- persistent friends ----------------------------------------------------------------------------------------------
+
+PAM = Link("uid-pam", "c-pam", "pam@example.com", "Pam", persist=True, stamp=1)
+
+
+@pytest.fixture
+async def pam(rig: Rig) -> Rig:
+    """Bob with a persistent friend who is here."""
+    put = await rig.store.links.put(rig.user.uid, PAM)
+    rig.wake(persistent(put.link, rev=put.rev))
+    rig.told.events.clear()
+    return rig
+
+
+def persistent(link: Link, *, rev: int, announce: bool = True) -> Linked:
+    names = link.name, link.nick, link.made, link.waiting, link.persist, (), link.status, (), link.stamp
+    return Linked(rev, rev - 1, announce, link.peer, link.connection, *names)
+
+
+async def test_a_persistent_friend_goes_and_comes_and_stays_a_friend(pam):
+    rev = pam.user.links.rev
+    away = replace(PAM, waiting=True, stamp=2)
+    pam.wake(persistent(away, rev=rev + 1))
+    pam.wake(persistent(replace(PAM, stamp=3), rev=rev + 2))
+    assert [type(event) for event in pam.events] == [FriendChanged, FriendChanged]
+    assert [event.link.waiting for event in pam.events] == [True, False]
+    assert pam.user.links.get(PAM.peer) is not None
+
+
+async def test_a_persistent_friend_who_moved_to_another_node_was_never_away(pam):
+    pam.wake(persistent(replace(PAM, stamp=2), rev=pam.user.links.rev + 1))
+    assert pam.events == []
+
+
+async def test_a_persistent_friend_who_redeems_another_invitation_is_announced_again(pam):
+    pam.wake(persistent(PAM, rev=pam.user.links.rev + 1))
+    assert pam.events == [Came(PAM.connection, PAM.name, PAM.nick)]
+
+
+async def test_another_status_of_a_persistent_friend_is_told_and_another_nickname_is_not(pam):
+    rev = pam.user.links.rev
+    pam.wake(persistent(replace(PAM, nick="Pammy"), rev=rev + 1, announce=False))
+    pam.wake(persistent(replace(PAM, nick="Pammy", status="working"), rev=rev + 2, announce=False))
+    (event,) = pam.events
+    assert (event.link.nick, event.link.status) == ("Pammy", "working")
+
+
+async def test_who_watches_presence_hears_of_a_going_after_a_while(pam):
+    pam.session.features = frozenset({PRESENCE})
+    pam.wake(persistent(replace(PAM, waiting=True, stamp=2), rev=pam.user.links.rev + 1))
+    assert pam.events == []
+    await eventually(lambda: pam.events)
+    assert pam.events[0].link.waiting
+
+
+async def test_who_watches_presence_hears_nothing_of_a_friend_who_is_back_at_once(pam):
+    pam.session.features = frozenset({PRESENCE})
+    rev = pam.user.links.rev
+    pam.wake(persistent(replace(PAM, waiting=True, stamp=2), rev=rev + 1))
+    pam.wake(persistent(replace(PAM, stamp=3), rev=rev + 2))
+    for _ in range(5):
+        await asyncio.sleep(0.01)  # longer than the flap
+    assert pam.events == []
+
+
+async def test_a_reload_tells_what_became_of_persistent_friends(pam):
+    await pam.store.links.mark_away(pam.user.uid, PAM.peer, PAM.connection, 2)
+    await pam.hub.reload(pam.user)
+    (event,) = pam.events
+    assert isinstance(event, FriendChanged)
+    assert event.link.waiting
+
+
+# --- takeovers -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_session_that_was_taken_over_elsewhere_is_closed_and_hears_nothing_more(rig):
+    rig.wake(Replaced("another"))
+    assert rig.told.closed is Ending.REPLACED
+    assert rig.session.state is State.ENDED
+    assert not rig.hub.holds(rig.user.uid)
+
+
+async def test_the_session_that_took_over_stays(rig):
+    rig.wake(Replaced(rig.session.sid))
+    assert rig.told.closed is None
+    assert rig.hub.holds(rig.user.uid)
+
+
+async def test_a_session_that_was_taken_over_on_this_node_is_closed(rig):
+    before = rig.told
+    session = Session("client2", dialect="magi", address="", since_ms=0)
+    rig.told = Told(session)
+    rig.hub.seat(LocalUser(rig.user.uid, rig.user.name, rig.user.nick), session)
+    assert before.closed is Ending.REPLACED
+    assert rig.session.state is State.ENDED
+    assert rig.told.closed is None
+    assert rig.hub.holds(rig.user.uid)
+
+
+# --- mail ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_session_without_the_feature_gets_no_mail_and_acknowledges_in_vain(rig):
+    await rig.hub.begin_mail(rig.user, (await rig.store.mailboxes.state(rig.user.uid))[0])
+    rig.wake(Mail("1", "0-0", "5-0", rig.letter()))
+    assert rig.events == []
+    assert rig.hub.ack(rig.user, "5-0")
+
+
+async def test_a_session_with_the_feature_gets_its_mail_and_acknowledges_it(rig):
+    rig.session.features = frozenset({IDS, RESUME, PERSIST, OFFLINE})
+    await rig.hub.begin_mail(rig.user, (await rig.store.mailboxes.state(rig.user.uid))[0])
+    letter = rig.letter()
+    rig.wake(Mail("1", "0-0", "5-0", letter))
+    assert rig.events == [Delivered(letter, ANN.name, ANN.nick, "5-0")]
+    assert rig.hub.ack(rig.user, "5-0")
+    assert not rig.hub.ack(rig.user, "6-0")
+    rig.hub.unseat(rig.user)
 
 
 # --- landings --------------------------------------------------------------------------------------------------------

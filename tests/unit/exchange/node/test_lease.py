@@ -182,3 +182,23 @@ async def test_the_end_does_not_need_the_store(rig):
     await rig.lease.stop()
     assert not rig.lease.current()
     rig.memory.down = False
+
+
+async def test_a_node_that_retires_is_known_to_drain_at_once_and_keeps_its_lease(rig):
+    await rig.lease.start()
+    assert [node.id for node in await rig.store.leases.serving()] == ["node0"]
+    await rig.lease.retire()
+    assert await rig.store.leases.serving() == ()
+    assert rig.lease.current()
+
+
+async def test_a_node_retires_also_while_the_store_is_away(rig, monkeypatch):
+    await rig.lease.start()
+
+    async def away(*_words, **_options):
+        raise StorageUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store.leases, "renew", away)
+        await rig.lease.retire()
+    assert rig.lease.draining

@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange.core.errors import StorageUnavailable
 from exchange.node.readiness import DOWN_AFTER_SECONDS, UP_AFTER_COUNT, Readiness, Reason
 
 
@@ -12,7 +13,14 @@ class Rig:
         self.now = 100.0
         self.readiness = Readiness(lambda: self.leased)
         self.readiness.store_up = lambda: self.up
+        self.flaws: frozenset[str] | None = frozenset()
+        self.readiness.examine = self.examine
         self.readiness.started = True
+
+    async def examine(self) -> frozenset[str]:
+        if self.flaws is None:
+            raise StorageUnavailable
+        return self.flaws
 
     def beat(self, seconds: float = 1.0) -> tuple[Reason, ...]:
         self.now += seconds
@@ -82,3 +90,29 @@ def test_a_lease_that_ran_out_because_the_store_is_away_is_not_counted_twice(rig
     rig.up = rig.leased = False
     assert rig.beat() == ()
     assert rig.beat(DOWN_AFTER_SECONDS) == (Reason.STORE,)
+
+
+@pytest.mark.parametrize("reason", [Reason.POLICY, Reason.DURABILITY])
+async def test_a_store_that_promises_less_than_we_do_moves_traffic_until_it_is_mended(rig, reason):
+    rig.flaws = frozenset({reason.value})
+    await rig.readiness.look()
+    assert rig.beat() == (reason,)
+    rig.flaws = frozenset()
+    await rig.readiness.look()
+    assert rig.beat() == ()
+
+
+async def test_a_store_that_cannot_be_examined_is_as_it_was(rig):
+    rig.flaws = frozenset({"durability"})
+    await rig.readiness.look()
+    rig.flaws = None
+    with pytest.raises(StorageUnavailable):
+        await rig.readiness.look()
+    assert rig.beat() == (Reason.DURABILITY,)
+
+
+async def test_nothing_is_wrong_with_a_store_that_nobody_examines():
+    readiness = Readiness(lambda: True)
+    readiness.started = True
+    await readiness.look()
+    assert readiness.reasons() == ()

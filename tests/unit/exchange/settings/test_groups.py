@@ -5,7 +5,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from exchange.settings.groups import Group, Redis, Settings, data_home
 
-UNITS = ("_seconds", "_ms", "_bytes", "_count")
+UNITS = ("_seconds", "_ms", "_bytes", "_count", "_percent")
 
 
 def fields():
@@ -17,7 +17,7 @@ def fields():
 @pytest.mark.parametrize(("name", "field"), list(fields()))
 def test_every_setting_is_described_and_every_number_has_a_unit_and_bounds(name, field):
     assert field.description.endswith(".")
-    if field.annotation in (int, float) and name not in {"port", "count"}:
+    if field.annotation in (int, float) and name.rpartition("_")[2] not in {"port", "count", "bytes"}:
         assert name.endswith(UNITS)
     if field.annotation in (int, float):
         assert {type(rule).__name__ for rule in field.metadata} >= {"Ge", "Le"}
@@ -43,11 +43,19 @@ def test_every_group_is_frozen_and_refuses_names_it_does_not_know():
         {"session": {"ping_seconds": 20, "silence_seconds": 20}},
         {"live": {"deadline_ms": 8000}},
         {"ops": {"port": 65535}, "nodes": {"count": 2}},
+        {"drain": {"total_seconds": 30}},
+        {"session": {"low_bytes": 300_000}},
+        {"store": {"durability": "replicated"}},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(groups):
     with pytest.raises(ValidationError, match="EXCHANGE_"):
         Settings.model_validate(groups)
+
+
+def test_a_store_with_replicas_has_an_address():
+    groups = {"store": {"durability": "replicated"}, "redis": {"url": "redis://h"}}
+    assert Settings.model_validate(groups).store.durability == "replicated"
 
 
 def test_silence_may_be_off():

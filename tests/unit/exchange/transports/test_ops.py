@@ -11,7 +11,11 @@ class Rig:
         self.started = self.alive = True
         self.why_not: tuple[str, ...] = ()
         self.accepted: list[str] = []
-        self.app = operations(self, lambda: self.started, lambda: self.alive, self.exposition)
+        self.drains = 0
+        self.app = operations(self, lambda: self.started, lambda: self.alive, self.exposition, self.drain)
+
+    def drain(self) -> None:
+        self.drains += 1
 
     def reasons(self) -> tuple[str, ...]:
         return self.why_not
@@ -20,9 +24,9 @@ class Rig:
         self.accepted.append(accept)
         return "text/plain; version=0.0.4", b"up 1\n"
 
-    async def ask(self, path: str, **headers: str) -> httpx2.Response:
+    async def ask(self, path: str, method: str = "GET", **headers: str) -> httpx2.Response:
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url="http://ops") as client:
-            return await client.get(path, headers=headers)
+            return await client.request(method, path, headers=headers)
 
 
 @pytest.fixture
@@ -49,6 +53,22 @@ async def test_metrics_come_in_the_format_that_was_asked_for(rig, path):
     assert response.text == "up 1\n"
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
     assert rig.accepted == ["application/openmetrics-text"]
+
+
+async def test_a_drain_can_be_asked_for_again_and_again(rig):
+    for count in (1, 2):
+        assert (await rig.ask("/drain", "POST")).status_code == 202
+        assert rig.drains == count
+
+
+async def test_a_drain_is_nothing_that_is_merely_looked_at(rig):
+    assert (await rig.ask("/drain")).status_code == 405
+    assert rig.drains == 0
+
+
+async def test_a_page_cannot_have_a_node_drained_through_its_readers_browser(rig):
+    assert (await rig.ask("/drain", "POST", Origin="https://elsewhere.example")).status_code == 403
+    assert rig.drains == 0
 
 
 async def test_pages_for_people_are_not_there(rig):

@@ -24,16 +24,16 @@ def test_the_numbers_of_all_nodes_are_added():
         NodeTally(identified_count=2, link_ends_count=1, messages_per_second=1.5),
         counts=Counts(connections=70, messages=900),
     )
-    body = statistics(tally, START_MS, "1.2.3")
+    body = statistics(tally, START_MS, "1.2.3", "local")
     assert body["liveClients"] == 5
     assert body["activeConnections"] == 2, "each friendship has two ends"
     assert (body["totalConnections"], body["totalMessages"]) == (70, 900)
     assert body["messagesPerSecond"] == 1.8
-    assert (body["nodes"], body["version"]) == (2, "1.2.3")
+    assert (body["nodes"], body["version"], body["durability"]) == (2, "1.2.3", "local")
 
 
 def test_a_friendship_with_one_end_here_and_one_away_counts_as_none():
-    assert statistics(cluster(NodeTally(link_ends_count=1)), START_MS, "1")["activeConnections"] == 0
+    assert statistics(cluster(NodeTally(link_ends_count=1)), START_MS, "1", "local")["activeConnections"] == 0
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_a_friendship_with_one_end_here_and_one_away_counts_as_none():
     [(0, "0m"), (59_999, "0m"), (60_000, "1m"), (HOUR_MS - 1, "59m"), (HOUR_MS, "1h 0m"), (26.5 * HOUR_MS, "26h 30m")],
 )
 def test_the_uptime_is_told_in_hours_and_minutes(milliseconds, text):
-    assert statistics(cluster(NodeTally()), START_MS + int(milliseconds), "1")["uptime"] == text
+    assert statistics(cluster(NodeTally()), START_MS + int(milliseconds), "1", "local")["uptime"] == text
 
 
 def test_a_clock_behind_the_start_is_no_negative_uptime():
-    assert statistics(cluster(NodeTally()), START_MS - 60_000, "1")["uptime"] == "0m"
+    assert statistics(cluster(NodeTally()), START_MS - 60_000, "1", "local")["uptime"] == "0m"
 
 
 def test_the_start_is_that_of_the_longest_running_node():
@@ -56,7 +56,7 @@ def test_the_start_is_that_of_the_longest_running_node():
 
 def test_users_come_in_the_order_of_their_arrival_with_one_letter_each():
     first, second = glimpse("zoe", START_MS - 90_000, linked=True), glimpse("ann", START_MS)
-    users = statistics(cluster(NodeTally(users=(second,)), NodeTally(users=(first,))), START_MS + 1, "1")[
+    users = statistics(cluster(NodeTally(users=(second,)), NodeTally(users=(first,))), START_MS + 1, "1", "local")[
         "connectedUsers"
     ]
     assert users == [
@@ -68,7 +68,7 @@ def test_users_come_in_the_order_of_their_arrival_with_one_letter_each():
 def test_the_last_message_is_the_last_one_of_the_cluster():
     early = NodeTally(last_message_ms=START_MS, last_message_characters=10)
     late = NodeTally(last_message_ms=START_MS + 1000, last_message_characters=7)
-    last = statistics(cluster(late, early), START_MS, "1")["lastMessage"]
+    last = statistics(cluster(late, early), START_MS, "1", "local")["lastMessage"]
     assert last == {"time": "11/14/2023, 10:13:21 PM", "length": 7, "type": "WebSocket Message"}
 
 
@@ -82,19 +82,19 @@ def test_the_last_message_is_the_last_one_of_the_cluster():
 )
 def test_midnight_and_noon_are_twelve(time_ms, text):
     tally = cluster(NodeTally(last_message_ms=time_ms))
-    assert statistics(tally, time_ms, "1")["lastMessage"]["time"] == text
+    assert statistics(tally, time_ms, "1", "local")["lastMessage"]["time"] == text
 
 
 def test_before_the_first_message_there_is_no_last_one():
-    assert statistics(cluster(NodeTally()), START_MS, "1")["lastMessage"] is None
-    assert statistics(cluster(), START_MS, "1")["lastMessage"] is None
+    assert statistics(cluster(NodeTally()), START_MS, "1", "local")["lastMessage"] is None
+    assert statistics(cluster(), START_MS, "1", "local")["lastMessage"] is None
 
 
 def test_the_status_tells_numbers_and_where_everything_is():
     tally = cluster(NodeTally(connections_count=4, identified_count=3), counts=Counts(9, 8))
-    body = status(tally, START_MS + 1500, "1.2.3", "https://magi.example")
+    body = status(tally, START_MS + 1500, "1.2.3", "synced", "https://magi.example")
     assert body["timestamp"] == "2023-11-14T22:13:21.500Z"
-    assert body["uptime"] == 1.5
+    assert (body["uptime"], body["durability"]) == (1.5, "synced")
     assert body["services"] == {
         "magi": {"status": "operational", "connections": 4, "liveClients": 3, "totalMessages": 8}
     }
@@ -108,7 +108,7 @@ def test_the_status_tells_numbers_and_where_everything_is():
 
 
 def test_without_tls_the_socket_has_none_either():
-    assert status(cluster(), START_MS, "1", "http://h:1")["endpoints"]["websocket"] == "ws://h:1/"
+    assert status(cluster(), START_MS, "1", "local", "http://h:1")["endpoints"]["websocket"] == "ws://h:1/"
 
 
 def test_health_counts_sessions_and_connections():

@@ -1,6 +1,6 @@
 """Twin of ``magi/wire/codes.py``."""
 
-from magi.wire.codes import INACTIVITY_REASON, CloseCode
+from magi.wire.codes import INACTIVITY_REASON, REPLACED_REASON, CloseCode
 
 
 def test_the_close_codes_are_those_of_the_wire_and_of_broken_framing():
@@ -12,4 +12,4 @@ def test_inactivity_is_named_as_the_wire_says():
 
 
 def test_every_reason_fits_into_a_close_frame():
-    assert len(INACTIVITY_REASON.encode()) <= 123
+    assert max(len(reason.encode()) for reason in (INACTIVITY_REASON, REPLACED_REASON)) <= 123

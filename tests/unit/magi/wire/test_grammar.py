@@ -103,3 +103,46 @@ def test_a_usable_message_id_is_kept(id_):
 @pytest.mark.parametrize("id_", ["", "x" * (MESSAGE_ID_CHARACTERS + 1), "a\nb", "a\u200bb", *NOT_STRINGS])
 def test_an_unusable_message_id_is_refused(id_):
     assert grammar.message_id(id_) is None
+
+
+@pytest.mark.parametrize("token", ["1", "abc234", "x" * 200])
+def test_a_usable_token_is_kept(token):
+    assert grammar.token(token) == token
+
+
+@pytest.mark.parametrize("token", ["", "x" * 201, "a\nb", "a\0", *NOT_STRINGS])
+def test_what_can_be_no_token_is_refused(token):
+    assert grammar.token(token) is None
+
+
+@pytest.mark.parametrize("offset", ["0-0", "1700000000000-12", "9" * 16 + "-" + "9" * 10])
+def test_an_offset_is_kept(offset):
+    assert grammar.offset(offset) == offset
+
+
+@pytest.mark.parametrize(
+    "offset",
+    ["", "1", "-1", "1-", "1-2-3", " 1-2", "1-2\n", "9" * 17 + "-1", "1-" + "9" * 11, "\u0661-1", "+", *NOT_STRINGS],
+)
+def test_what_can_be_no_offset_is_refused(offset):
+    assert grammar.offset(offset) is None
+
+
+@pytest.mark.parametrize("status", ["idle", "working", "blocked"])
+def test_a_status_is_one_of_three_words(status):
+    assert grammar.status(status) == status
+
+
+@pytest.mark.parametrize("status", ["", "Idle", "busy", "idle ", *NOT_STRINGS])
+def test_another_status_is_refused(status):
+    assert grammar.status(status) is None
+
+
+@pytest.mark.parametrize("words", [[], ["python"], ["a", "a"], ["x" * 64], ["w"] * 32])
+def test_capabilities_are_kept_as_they_are(words):
+    assert grammar.capabilities(words) == tuple(words)
+
+
+@pytest.mark.parametrize("words", [["w"] * 33, ["x" * 65], [""], ["a", 5], ["a\nb"], "python", ("a",), None, {"a": 1}])
+def test_too_many_long_empty_or_mistyped_capabilities_are_refused(words):
+    assert grammar.capabilities(words) is None

@@ -9,6 +9,8 @@ from magi.wire import limits
 def test_the_sizes_are_those_of_the_wire():
     assert (limits.USERNAME_CHARACTERS, limits.NICKNAME_CHARACTERS, limits.ECHO_CHARACTERS) == (254, 200, 200)
     assert (limits.MESSAGE_ID_CHARACTERS, limits.TRACE_HOPS, limits.CODE_CHARACTERS) == (64, 16, 6)
+    assert (limits.CODE_CHARACTERS_MOST, limits.TOKEN_CHARACTERS, limits.HISTORY_COUNT) == (16, 200, 100)
+    assert (limits.CAPABILITIES_COUNT, limits.CAPABILITY_CHARACTERS) == (32, 64)
     assert (limits.MESSAGE_BYTES, limits.OVERSIZE_FACTOR) == (1_048_576, 4)
 
 

@@ -1,6 +1,7 @@
-"""Twin of ``magi/wire/magi1.py``."""
+"""Twin of ``magi/wire/magi1.py``, ``magi1_requests.py`` and ``magi1_frames.py``."""
 
 import json
+from typing import get_args
 
 import msgspec
 import pytest
@@ -9,47 +10,93 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
 from magi.wire import magi1
+from magi.wire import magi1_frames as frames
+from magi.wire import magi1_requests as requests
 
 REQUESTS = {
-    "identify": magi1.Identify,
-    "create_invite": magi1.CreateInvite,
-    "connect": magi1.Connect,
-    "ask": magi1.Ask,
-    "answer": magi1.Answer,
+    "identify": requests.Identify,
+    "create_invite": requests.CreateInvite,
+    "connect": requests.Connect,
+    "ask": requests.Ask,
+    "answer": requests.Answer,
+    "ack": requests.Ack,
+    "friends": requests.Friends,
+    "unfriend": requests.Unfriend,
+    "block": requests.Block,
+    "unblock": requests.Unblock,
+    "presence": requests.Presence,
+    "history": requests.History,
+    "confirm": requests.Confirm,
 }
-FRIEND = magi1.Friend("ada", "Ada")
+FRIEND = frames.Friend("ada", "Ada")
 CONTENT = Raw(b'"hi"')
 PLAIN = [
-    (magi1.Connected("c1"), {"type": "connected", "clientId": "c1"}),
+    (frames.Connected("c1"), {"type": "connected", "clientId": "c1"}),
     (
-        magi1.Identified("ada", "Ada", "c1"),
+        frames.Identified("ada", "Ada", "c1"),
         {"type": "identified", "username": "ada", "nickname": "Ada", "clientId": "c1"},
     ),
     (
-        magi1.InviteCreated("ABC123", "Ada", "30 minutes"),
+        frames.InviteCreated("ABC123", "Ada", "30 minutes"),
         {"type": "invite_created", "code": "ABC123", "from": "Ada", "expiresIn": "30 minutes"},
     ),
     (
-        magi1.ConnectedToFriend("k", FRIEND),
+        frames.ConnectedToFriend("k", FRIEND),
         {"type": "connected_to_friend", "connectionId": "k", "friend": {"username": "ada", "nickname": "Ada"}},
     ),
     (
-        magi1.FriendConnected("k", FRIEND),
+        frames.FriendConnected("k", FRIEND),
         {"type": "friend_connected", "connectionId": "k", "friend": {"username": "ada", "nickname": "Ada"}},
     ),
     (
-        magi1.FriendDisconnected(FRIEND),
+        frames.FriendDisconnected(FRIEND),
         {"type": "friend_disconnected", "friend": {"username": "ada", "nickname": "Ada"}},
     ),
     (
-        magi1.Question(CONTENT, "ada", "Ada"),
+        frames.Question(CONTENT, "ada", "Ada"),
         {"type": "question", "content": "hi", "from": "ada", "fromNickname": "Ada"},
     ),
-    (magi1.Answered(CONTENT, "ada", "Ada"), {"type": "answer", "content": "hi", "from": "ada", "fromNickname": "Ada"}),
-    (magi1.QuestionSent(CONTENT, "Bob"), {"type": "question_sent", "content": "hi", "to": "Bob"}),
-    (magi1.AnswerSent(CONTENT, "Bob"), {"type": "answer_sent", "content": "hi", "to": "Bob"}),
-    (magi1.Error("no"), {"type": "error", "message": "no"}),
+    (frames.Answered(CONTENT, "ada", "Ada"), {"type": "answer", "content": "hi", "from": "ada", "fromNickname": "Ada"}),
+    (frames.QuestionSent(CONTENT, "Bob"), {"type": "question_sent", "content": "hi", "to": "Bob"}),
+    (frames.AnswerSent(CONTENT, "Bob"), {"type": "answer_sent", "content": "hi", "to": "Bob"}),
+    (frames.Error("no"), {"type": "error", "message": "no"}),
 ]
+EXTENDED = [
+    (
+        frames.FriendsListed([frames.Friendship("ada", "Ada", "k", True, ["ids"])]),
+        {
+            "type": "friends",
+            "friends": [
+                {"username": "ada", "nickname": "Ada", "connectionId": "k", "online": True, "features": ["ids"]}
+            ],
+        },
+    ),
+    (frames.Unfriended("ada"), {"type": "unfriended", "username": "ada"}),
+    (frames.Blocked("ada"), {"type": "blocked", "username": "ada"}),
+    (frames.Unblocked("ada"), {"type": "unblocked", "username": "ada"}),
+    (frames.PresenceUpdated("", ()), {"type": "presence_updated", "status": "", "capabilities": []}),
+    (
+        frames.HistoryRead("k", [frames.HistoryMessage("m", "question", True, CONTENT, 5, "7-0")], False),
+        {
+            "type": "history",
+            "connectionId": "k",
+            "messages": [{"id": "m", "kind": "question", "mine": True, "content": "hi", "ts": 5, "offset": "7-0"}],
+            "more": False,
+        },
+    ),
+    (frames.Confirmed("ada"), {"type": "confirmed", "username": "ada"}),
+    (
+        frames.FriendPresence(FRIEND, False),
+        {"type": "friend_presence", "friend": {"username": "ada", "nickname": "Ada"}, "online": False},
+    ),
+    (frames.Expired("m", "ada", "7-0"), {"type": "expired", "id": "m", "to": "ada", "offset": "7-0"}),
+    (frames.Parked("m", "ada", "7-0"), {"type": "parked", "id": "m", "to": "ada", "offset": "7-0"}),
+    (frames.Gap(5), {"type": "gap", "since": 5}),
+    (frames.Draining(0, 25_000), {"type": "draining", "afterMs": 0, "untilMs": 25_000}),
+]
+FRAMES = pytest.mark.parametrize(
+    ("frame", "value"), [*PLAIN, *EXTENDED], ids=[value["type"] for _, value in [*PLAIN, *EXTENDED]]
+)
 
 
 @pytest.mark.parametrize("type_", REQUESTS)
@@ -59,14 +106,14 @@ def test_every_request_is_decoded_by_its_type(type_):
 
 def test_the_type_may_stand_anywhere_and_unknown_keys_are_ignored():
     frame = magi1.decode(b'{"from":"x","content":1,"ts":5,"type":"ask","to":null}')
-    assert isinstance(frame, magi1.Ask)
+    assert isinstance(frame, requests.Ask)
     assert (bytes(frame.content), frame.to) == (b"1", None)
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [1], {"a": 1}])
 def test_fields_of_any_type_reach_the_rule_that_refuses_them(value):
     frame = magi1.decode(json.dumps({"type": "identify", "username": value}).encode())
-    assert isinstance(frame, magi1.Identify)
+    assert isinstance(frame, requests.Identify)
     assert frame.username == value
 
 
@@ -85,9 +132,9 @@ def test_fields_of_any_type_reach_the_rule_that_refuses_them(value):
 )
 def test_content_is_the_bytes_that_came_in(content):
     frame = magi1.decode(b'{"type":"ask","content":' + content.encode() + b"}")
-    assert isinstance(frame, magi1.Ask)
+    assert isinstance(frame, requests.Ask)
     assert bytes(frame.content) == content.encode()
-    sent = magi1.encode(magi1.QuestionSent(frame.content, "Bob"))
+    sent = magi1.encode(frames.QuestionSent(frame.content, "Bob"))
     assert b'"content":' + content.encode() + b"," in sent
 
 
@@ -95,7 +142,7 @@ def test_content_is_the_bytes_that_came_in(content):
 def test_any_value_survives_as_content(value):
     text = json.dumps(value).encode()
     frame = magi1.decode(b'{"type":"answer","content":' + text + b"}")
-    assert isinstance(frame, magi1.Answer)
+    assert isinstance(frame, requests.Answer)
     assert bytes(frame.content) == text
 
 
@@ -157,37 +204,49 @@ def test_what_is_no_request_is_named_as_the_error_repeats_it(data, type_):
     assert caught.value.type == type_
 
 
-@pytest.mark.parametrize(("frame", "value"), PLAIN, ids=[value["type"] for _, value in PLAIN])
+@FRAMES
 def test_a_frame_has_exactly_the_keys_of_the_wire(frame, value):
     assert json.loads(magi1.encode(frame)) == value
 
 
-@pytest.mark.parametrize(("frame", "value"), PLAIN, ids=[value["type"] for _, value in PLAIN])
+@FRAMES
 def test_a_client_reads_the_frame_that_was_sent(frame, value):
     read = magi1.decode_frame(magi1.encode(frame))
     assert type(read) is type(frame)
     assert json.loads(magi1.encode(read)) == value
 
 
-def test_every_frame_is_in_the_table_of_plain_frames():
-    assert {type(frame) for frame, _ in PLAIN} == set(magi1.Frame.__args__)
+def test_every_frame_and_every_request_is_in_a_table_here():
+    assert {type(frame) for frame, _ in [*PLAIN, *EXTENDED]} == set(get_args(frames.Frame))
+    assert set(REQUESTS.values()) == set(get_args(requests.Request))
+    assert set(REQUESTS) == requests.TYPES
 
 
 def test_the_first_key_is_the_type():
-    for frame, value in PLAIN:
+    for frame, value in [*PLAIN, *EXTENDED]:
         assert magi1.encode(frame).startswith(f'{{"type":"{value["type"]}"'.encode())
 
 
+def test_no_new_frame_is_called_error():
+    assert [value["type"] for _, value in [*PLAIN, *EXTENDED]].count("error") == 1
+
+
+def test_a_field_that_is_a_word_of_the_language_is_read_by_its_name_on_the_wire():
+    frame = magi1.decode(b'{"type":"create_invite","for":"bob","length":8,"confirm":true}')
+    assert isinstance(frame, requests.CreateInvite)
+    assert (frame.for_, frame.length, frame.confirm) == ("bob", 8, True)
+
+
 def test_additive_fields_appear_only_when_they_are_set():
-    frame = magi1.Question(CONTENT, "ada", "Ada", id="q1", ts=5, trace=("h",), expires=9)
+    frame = frames.Question(CONTENT, "ada", "Ada", id="q1", ts=5, trace=("h",), expires=9)
     assert json.loads(magi1.encode(frame)) == {
-        **json.loads(magi1.encode(magi1.Question(CONTENT, "ada", "Ada"))),
+        **json.loads(magi1.encode(frames.Question(CONTENT, "ada", "Ada"))),
         "id": "q1",
         "ts": 5,
         "trace": ["h"],
         "expires": 9,
     }
-    assert magi1.Error("no").retryAfterMs is UNSET
+    assert frames.Error("no").retryAfterMs is UNSET
 
 
 @pytest.mark.parametrize("data", [b"{}", b'{"type":"presence"}', b"[]", b"x", b'{"type":"connected"}'])

@@ -5,12 +5,35 @@ import pytest
 from exchange.core.errors import StorageUnavailable
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
+from tests.harness.breaking import ERRORS, break_everywhere
 from tests.harness.waiting import eventually
 from tests.harness.world import LEASE_MS, Place, Time, befriend
-from worker.jobs import reap_nodes
+from worker import parallel
+from worker.halves import AGAIN_MS, Halves
 from worker.jobs.reap_nodes import ReapNodes
+from worker.jobs.settle_dues import SettleDues
+from worker.metrics import WorkerMetrics
 
 GRACE_MS = 5000
+RESUME_MS = 60_000
+
+
+class Job(ReapNodes):
+    """The job, and what it counted."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.metrics = WorkerMetrics()
+        super().__init__(
+            memory_store(memory), self.metrics, grace_ms=GRACE_MS, resume_ms=RESUME_MS, store_up_seconds=12.0
+        )
+
+    @property
+    def nodes_count(self) -> float:
+        return self.metrics.reaped.value("node")
+
+    @property
+    def sessions_count(self) -> float:
+        return self.metrics.reaped.value("session")
 
 
 @pytest.fixture
@@ -24,8 +47,8 @@ def memory(time) -> Memory:
 
 
 @pytest.fixture
-def job(memory) -> ReapNodes:
-    return ReapNodes(memory_store(memory), grace_ms=GRACE_MS, store_up_seconds=12.0)
+def job(memory) -> Job:
+    return Job(memory)
 
 
 async def die(place: Place, time: Time) -> None:
@@ -90,7 +113,7 @@ async def test_a_cleared_node_is_not_cleared_again(memory, time, job):
 async def test_nobody_is_declared_dead_until_the_store_was_up_long_enough(memory, time):
     dead = await Place(memory, "dead").start()
     await die(dead, time)
-    job = ReapNodes(memory_store(memory), grace_ms=GRACE_MS, store_up_seconds=12.0)
+    job = Job(memory)
     await job.run()
     assert job.nodes_count == 0
     time.ms += 12_000
@@ -127,7 +150,7 @@ async def test_a_run_that_broke_off_is_finished_by_the_next(memory, time, job, m
 
 
 async def test_many_sessions_are_cleared_in_parts(memory, time, job, monkeypatch):
-    monkeypatch.setattr(reap_nodes, "BATCH_COUNT", 2)
+    monkeypatch.setattr(parallel, "WIDTH_COUNT", 2)
     dead = await Place(memory, "dead").start()
     for number in range(5):
         await dead.identified(f"user{number}")
@@ -135,3 +158,108 @@ async def test_many_sessions_are_cleared_in_parts(memory, time, job, monkeypatch
     await job.run()
     assert job.sessions_count == 5
     assert [presence async for presence in memory_store(memory).leases.noted("dead")] == []
+
+
+KILLED = [how for how in ERRORS if how.startswith("killed")]
+PERSISTENT = ("ids", "resume", "persist")
+
+
+class Meeting:
+    """Ann, on a node that lives, has invited Bob, on one that is about to die."""
+
+    def __init__(self) -> None:
+        self.time = Time()
+        self.memory = Memory(self.time)
+        self.here, self.dead = Place(self.memory, "here"), Place(self.memory, "dead")
+        self.job, self.other_job = Job(self.memory), Job(self.memory)
+
+    async def start(self) -> "Meeting":
+        self.ann = await (await self.here.start()).identified("ann", features=PERSISTENT)
+        self.bob = await (await self.dead.start()).identified("bob", features=PERSISTENT)
+        self.code = (await self.ann.ask("create_invite"))["code"]
+        return self
+
+    async def connect(self) -> None:
+        self.bob.say("connect", code=self.code)
+        await eventually(lambda: not self.dead.exchange._tasks)
+
+    async def links(self) -> list[tuple[str, str]]:
+        tables = [(await self.here.store.links.table(uid))[1] for uid in self.memory.users]
+        return sorted((link.peer, link.connection) for table in tables for link in table)
+
+    async def clear_up(self) -> None:
+        await die(self.dead, self.time)
+        await self.here.start()
+        await self.job.run()
+        store = memory_store(self.memory)
+        settle = SettleDues(store, Halves(store, grace_ms=GRACE_MS), ttl_ms=1000)
+        await settle.run()
+        self.time.ms += AGAIN_MS
+        await settle.run()
+
+
+@pytest.mark.parametrize("how", KILLED)
+async def test_no_friendship_is_left_half_made_wherever_a_node_died(how):
+    seen = set()
+
+    async def begin():
+        return await Meeting().start()
+
+    async def run(meeting, breaking):
+        meeting.dead.exchange.store = breaking(meeting.dead.exchange.store)
+        await meeting.connect()
+
+    async def finish(meeting):
+        seen.add(len(await meeting.links()))
+        await meeting.clear_up()
+        links = await meeting.links()
+        assert len(links) in {0, 2}
+        assert len({connection for _, connection in links}) <= 1
+
+    await break_everywhere(how, begin, run, finish)
+    assert seen == {0, 1, 2}, "it died before, between and after the two ends"
+
+
+@pytest.mark.parametrize("how", KILLED)
+async def test_no_friendship_is_left_half_ended_wherever_a_node_died(how):
+    async def begin():
+        meeting = await Meeting().start()
+        await meeting.connect()
+        return meeting
+
+    async def run(meeting, breaking):
+        meeting.dead.exchange.store = breaking(meeting.dead.exchange.store)
+        meeting.bob.say("unfriend", username="ann")
+        await eventually(lambda: not meeting.dead.exchange._tasks)
+
+    async def finish(meeting):
+        await meeting.clear_up()
+        assert len(await meeting.links()) in {0, 2}
+
+    await break_everywhere(how, begin, run, finish)
+
+
+@pytest.mark.parametrize("how", ERRORS)
+async def test_a_reaping_that_broke_off_anywhere_tells_friends_once(how):
+    async def begin():
+        meeting = await Meeting().start()
+        meeting.bob = await meeting.dead.identified("bea")
+        await befriend(meeting.ann, meeting.bob)
+        await die(meeting.dead, meeting.time)
+        await meeting.here.start()
+        return meeting
+
+    async def run(meeting, breaking):
+        meeting.job._store = breaking(meeting.job._store)
+        await meeting.job.run()
+
+    async def finish(meeting):
+        await meeting.other_job.run()
+        await meeting.ann.hears("friend_disconnected")
+        await meeting.memory.reach()
+        assert meeting.ann.types.count("friend_disconnected") == 1
+        assert await meeting.here.store.names.find("bea", "magi") is None
+        assert not [presence async for presence in meeting.here.store.leases.noted("dead")]
+        assert meeting.memory.dues, "somebody looks for what was left half made"
+
+    assert await break_everywhere(how, begin, run, finish) >= 10

@@ -65,8 +65,8 @@ async def test_going_to_the_store_lets_others_run() -> None:
 def test_a_user_is_forgotten_when_its_time_is_over() -> None:
     now_ms = 1000
     memory = Memory(lambda: now_ms)
-    memory.users["here"] = User(name="here")
-    memory.users["left"] = User(name="left", ends_ms=2000)
+    memory.users["here"] = User()
+    memory.users["left"] = User(ends_ms=2000)
     now_ms = 1999
     assert memory.user("left") is not None
     now_ms = 2000

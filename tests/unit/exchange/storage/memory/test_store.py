@@ -7,7 +7,7 @@ import pytest
 
 from exchange.core.errors import StorageUnavailable
 from exchange.core.ids import Uid
-from exchange.core.model import Counts, Envelope, Kind, NodeInfo, NodeTally, Presence
+from exchange.core.model import Counts, Envelope, Kind, NodeInfo, NodeTally, Presence, Record
 from exchange.core.wakes import Wake
 from exchange.ports import Store
 from exchange.storage.memory.state import Memory
@@ -16,21 +16,41 @@ from tests.harness.waiting import eventually
 
 NODE = NodeInfo("n1", "0.1.0", 0)
 PRESENCE = Presence("s1", "u1", "ada", "n1", "magi", "")
+DIGEST = "0123456789abcdef"
 ENVELOPE = Envelope(Kind.QUESTION, "sender", "c1", 1, 2, b"{}")
 
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "listen": lambda store: store.wakes.listen("u1"),
+    "post": lambda store: store.mailboxes.post("u1", ENVELOPE, 1),
+    "state": lambda store: store.mailboxes.state("u1"),
+    "read_mail": lambda store: store.mailboxes.read("u1", "0-0", count=1, bytes_=1),
+    "ack": lambda store: store.mailboxes.ack("u1", "0-0", ""),
+    "attempt": lambda store: store.mailboxes.attempt("u1", "0-0", most=1),
+    "expire": lambda store: store.mailboxes.expire("u1"),
+    "purge": lambda store: store.mailboxes.purge("u1", "u2"),
+    "ended": lambda store: store.mailboxes.ended("u1"),
+    "told": lambda store: store.mailboxes.told("u1", "0-0"),
+    "trim_parked": lambda store: store.mailboxes.trim_parked("u1", before_ms=1),
+    "note_due": lambda store: store.dues.note("u1", 1),
+    "due": lambda store: store.dues.due(count=1),
+    "settle": lambda store: store.dues.settle("u1", 1, 0),
+    "owners": lambda store: anext(aiter(store.dues.owners())),
+    "add_record": lambda store: store.histories.add("u1", "c1", Record(1, "", True, 1, "m1", "", b""), keep_ms=1),
+    "read_records": lambda store: store.histories.read("u1", "c1", "", count=1),
+    "drop_records": lambda store: store.histories.drop("u1", "c1"),
+    "trim_records": lambda store: store.histories.trim(before_ms=1),
     "take": lambda store: store.limits.take("u1", "ask", per_minute=1, burst=1),
     "give_back": lambda store: store.limits.give_back("u1", "ask", per_minute=1, burst=1),
     "failures": lambda store: store.limits.failures("", "redeem"),
     "fail": lambda store: store.limits.fail("", "redeem", window_ms=1),
-    "reserve": lambda store: store.repeats.reserve("u1", "m1", "s1"),
-    "keep": lambda store: store.repeats.keep("u1", "m1", b""),
-    "drop": lambda store: store.repeats.drop("u1", "m1"),
+    "reserve": lambda store: store.repeats.reserve("u1", "m1", "s1", DIGEST),
+    "keep": lambda store: store.repeats.keep("u1", "m1", "s1", DIGEST, b""),
+    "drop": lambda store: store.repeats.drop("u1", "m1", "s1"),
     "renew": lambda store: store.leases.renew(NODE, ttl_ms=1, draining=False),
     "leave": lambda store: store.leases.leave("n1"),
     "alive": lambda store: store.leases.alive("n1"),
     "nodes": lambda store: store.leases.nodes(),
+    "serving": lambda store: store.leases.serving(),
     "lapsed": lambda store: store.leases.lapsed(),
     "reap": lambda store: store.leases.reap("n1"),
     "forget": lambda store: store.leases.forget("n1"),
@@ -90,6 +110,18 @@ async def test_during_an_outage_a_wake_fails_and_wakes_nobody() -> None:
     assert isinstance(slip.outcome, StorageUnavailable)
     assert not slip.outcome.sent
     assert ear.heard == []
+
+
+async def test_during_an_outage_mail_fails_and_is_not_stored() -> None:
+    memory, slip = Memory(), Slip()
+    store = memory_store(memory)
+    memory.down = True
+    store.mailboxes.append("u1", ENVELOPE, 1, slip)
+    assert slip.outcome is None
+    await eventually(lambda: slip.outcome)
+    assert isinstance(slip.outcome, StorageUnavailable)
+    assert not slip.outcome.sent
+    assert memory.boxes == {}
 
 
 async def test_forgetting_a_user_leaves_nothing_in_the_shared_state() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from exchange.core.model import Link, Presence
+from exchange.core.ids import NOWHERE
+from exchange.core.model import Envelope, Kind, Link, Presence, Profile, Record
 from exchange.entropy import new_id
-from exchange.ports import Notice
+from exchange.ports import Notice, StoredWord, Terms
 from exchange.storage.redis import keyspace
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.store import open_store
@@ -17,6 +18,7 @@ from tests.harness.valkey import Valkey
 NAME = "secret-name}:{x magi:1:?*"
 ADDRESS = "203.0.113.77"
 CODE = "SECRET"
+TOKEN = "SESAME"
 INDEX_KEY = b"an index key for tests"
 
 
@@ -26,6 +28,7 @@ def rows() -> Iterator[re.Pattern[str]]:
         pattern = re.escape(key)
         pattern = re.sub(r"h\\\([^)]*\)", "[0-9a-f]{32}", pattern)
         pattern = re.sub(r"\\{u\\}", r"\\{[a-z2-7]{26}\\}", pattern)
+        pattern = pattern.replace(r"\{part\}", r"\{\d\d?\}")
         yield re.compile(r"magi:1:" + re.sub(r"<[^<>]*>", "[a-z0-9_-]+", pattern))
 
 
@@ -40,7 +43,13 @@ def test_every_builder_makes_a_key_of_the_map_and_every_row_has_a_builder() -> N
     keys, uid = Keyspace("magi", INDEX_KEY), new_id()
     made = [
         keys.name("magi", NAME),
-        *(build(uid) for build in (keys.user, keys.meta, keys.sessions, keys.links, keys.ended, keys.invites)),
+        *(
+            build(uid)
+            for build in (keys.user, keys.meta, keys.sessions, keys.links, keys.ended, keys.blocked, keys.invites)
+        ),
+        *(build(uid) for build in (keys.mailbox, keys.shares, keys.tries, keys.parked, keys.fates, keys.due)),
+        *(keys.seen(uid, generation) for generation in (0, 1)),
+        keys.history(uid, "c1"),
         keys.wake(uid),
         keys.done(uid, NAME),
         keys.take(uid, "ask"),
@@ -62,7 +71,10 @@ def test_every_builder_makes_a_key_of_the_map_and_every_row_has_a_builder() -> N
 
 def test_all_keys_of_a_user_share_one_slot() -> None:
     keys = Keyspace("magi", INDEX_KEY)
-    builders = (keys.user, keys.meta, keys.sessions, keys.links, keys.ended, keys.invites, keys.wake)
+    builders = (
+        *(keys.user, keys.meta, keys.sessions, keys.links, keys.ended, keys.blocked, keys.invites, keys.wake),
+        *(keys.mailbox, keys.shares, keys.tries, keys.parked, keys.fates),
+    )
     assert {re.search(r"\{(.*?)\}", build("ada")).group(1) for build in builders} == {"ada"}
 
 
@@ -77,9 +89,10 @@ def test_hashes_differ_by_key_by_part_and_by_where_a_part_ends() -> None:
     assert Keyspace("other", b"1").hash("a", "b") == hashes[0]
 
 
-def test_the_uid_of_a_channel_is_read_back() -> None:
+@pytest.mark.parametrize("build", [Keyspace.wake, Keyspace.mailbox, Keyspace.parked, Keyspace.fates])
+def test_the_uid_of_a_key_is_read_back(build) -> None:
     keys = Keyspace("magi", INDEX_KEY)
-    assert keys.uid_of_wake(keys.wake("ada").encode()) == "ada"
+    assert keys.uid_of(build(keys, "ada").encode()) == "ada"
 
 
 @pytest.fixture
@@ -95,7 +108,7 @@ async def tapped(valkey: Valkey) -> tuple[set[str], str]:
             other.echo("the end")
             stored = {key.decode() for key in other.scan_iter()}
         commands = []
-        while "the end" not in (command := monitor.next_command()["command"]):
+        while (command := monitor.next_command()["command"]) != "ECHO the end":
             if not command.startswith("SCRIPT LOAD"):
                 commands.append(command)
     text = "\n".join(commands)
@@ -105,8 +118,10 @@ async def tapped(valkey: Valkey) -> tuple[set[str], str]:
 async def use(store) -> None:
     ada, bob = new_id(), new_id()
     presence = Presence(new_id(), ada, NAME, "n1", "magi", ADDRESS)
-    await store.names.claim(NAME, presence)
-    await store.users.open(presence, "nick")
+    profile = Profile(NAME, "nick", frozenset({"resume"}))
+    await store.names.claim(NAME, presence, token=TOKEN)
+    await store.names.claim(NAME, presence, proof=TOKEN, token=TOKEN * 2)
+    await store.users.open(presence, profile, takeover=True)
     await store.leases.note(presence)
     await store.wakes.listen(ada)
     link = Link(bob, new_id(), NAME, "nick")
@@ -114,18 +129,40 @@ async def use(store) -> None:
     await store.links.end(ada, bob, link.connection, keep_ms=60_000)
     await store.links.put(ada, link)
     await store.links.set_aside(bob, link, keep_ms=60_000)
+    await store.links.mark_away(ada, bob, link.connection, 1)
     await store.links.table(ada)
-    await store.invites.open(CODE, ada, life_ms=60_000, most=2)
-    await store.invites.peek(CODE)
+    await store.links.block(ada, NAME)
+    await store.links.blocks(ada, NAME)
+    await store.links.unblock(ada, NAME)
+    await store.links.block(ada, NAME)
+    await store.invites.open(CODE, ada, life_ms=60_000, most=2, terms=Terms(NAME, confirm=True))
+    await store.invites.confirm(CODE, ada, NAME)
+    await store.invites.peek(CODE, NAME)
     await store.invites.claim(CODE, bob, new_id(), claim_ms=60_000)
+    for number in range(70):
+        envelope = Envelope(Kind.QUESTION, bob, link.connection, 0, 1, b"{}", f"{NAME}{number}", name=NAME)
+        assert await store.mailboxes.post(ada, envelope, 1) is StoredWord.STORED
+    page = await store.mailboxes.read(ada, NOWHERE, count=2, bytes_=999)
+    for letter in page.letters:
+        await store.mailboxes.attempt(ada, letter.offset, most=1)
+        await store.mailboxes.attempt(ada, letter.offset, most=1)
+    await store.mailboxes.expire(ada, sid=presence.sid, count=9)
+    await store.mailboxes.ended(ada)
+    await store.mailboxes.purge(ada, bob)
+    await store.dues.note(ada, 1)
+    await store.dues.due(count=1)
+    await store.histories.add(ada, link.connection, Record(1, "", True, 1, NAME, "", b"{}"), keep_ms=60_000)
     await store.limits.take(ada, "ask", per_minute=1, burst=2)
     await store.limits.fail(ADDRESS, "redeem", window_ms=60_000)
     await store.limits.failures(ADDRESS, "redeem")
-    await store.repeats.reserve(ada, NAME, presence.sid)
+    await store.repeats.reserve(ada, NAME, presence.sid, "0123456789abcdef")
+    await store.repeats.keep(ada, NAME, presence.sid, "0123456789abcdef", b"reply")
+    await store.repeats.drop(ada, NAME, presence.sid)
     await store.names.find(NAME, "magi")
-    await store.users.rename(ada, NAME, "nick")
+    await store.users.describe(ada, profile)
     await store.users.standing(ada)
     await store.users.close(ada, presence.sid, grace_ms=60_000)
+    await store.names.forget(NAME, "magi", "another")
     await store.names.release(NAME, "magi", presence.sid, grace_ms=60_000)
 
 
@@ -135,9 +172,10 @@ async def test_a_tap_sees_only_keys_and_channels_of_the_map(tapped: tuple[set[st
     assert sorted(key for key in keys if not on_the_map(key)) == []
 
 
-async def test_a_tap_sees_no_address_and_no_code_anywhere_and_no_name_in_a_key(tapped: tuple[set[str], str]) -> None:
+async def test_a_tap_sees_no_address_code_or_token_anywhere_and_no_name_in_a_key(tapped: tuple[set[str], str]) -> None:
     keys, text = tapped
     assert "secret-name" in text  # values may hold a name
     assert not any("secret-name" in key for key in keys)
     assert ADDRESS not in text
     assert CODE not in text
+    assert TOKEN not in text

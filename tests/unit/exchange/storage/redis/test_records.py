@@ -6,17 +6,32 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.core.model import Envelope, Kind, Link, Presence
-from exchange.core.wakes import Linked, Unlinked
+from exchange.core.model import Envelope, Kind, Link, Presence, Profile
+from exchange.core.wakes import Linked, Mail, Replaced, Unlinked
 from exchange.ports import PutWord
 from exchange.storage.redis import records
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.store import RedisStore, open_store
 from tests.harness.valkey import Valkey
 
-BOB = Link("bob", "c1", "bob@example.com", "Bob 🦀", made=2**40, waiting=True)
+BOB = Link(
+    "bob",
+    "c1",
+    "bob@example.com",
+    "Bob 🦀",
+    made=2**40,
+    waiting=True,
+    persist=True,
+    features=frozenset({"persist", "offline"}),
+    status="working",
+    capabilities=("vision", "two\nlines", "", '"'),
+    stamp=1_800_000_000_000_001,
+)
+ADA = Profile("ada", "Ada")
 NEWER = msgspec.msgpack.encode((2, "c1", "bob@example.com", "Bob", 1, False))
-LONGER = msgspec.msgpack.encode((1, "c1", "bob@example.com", "Bob", 1, False, "news"))
+OLDER = msgspec.msgpack.encode((1, "c1", "bob@example.com", "Bob", 1, False))
+LONGER = msgspec.msgpack.encode((1, "c1", "bob", "Bob", 1, False, False, "", "", "", 0, False, "news"))
+UNREADABLE = msgspec.msgpack.encode((1, "c1", "bob", "Bob", 1, False, False, "", "", "no list", 0, False))
 INDEX_KEY = b"an index key for tests"
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
@@ -48,11 +63,22 @@ def test_the_body_of_an_envelope_stands_unchanged_in_its_wake() -> None:
     assert len(payload) < len(body) + 64
 
 
+def test_mail_comes_with_its_envelope_or_without() -> None:
+    envelope = Envelope(Kind.ANSWER, "u", "c", 1, 2, b"of several words \n", "m1", name="Ada L.")
+    inline = b"M17 0-0 18-0 " + msgspec.msgpack.encode(envelope)
+    assert records.unpack_wake(inline) == Mail("17", "0-0", "18-0", envelope)
+    assert records.unpack_wake(b"M17 0-0 18-0 ") == Mail("17", "0-0", "18-0", None)
+
+
 def test_changes_of_links_are_told_apart_by_their_first_byte() -> None:
-    linked = Linked(7, 6, True, "bob", "c1", "bob@example.com", "Bob", 7, False)
+    linked = Linked(
+        7, 6, True, "bob", "c1", "bob@example.com", "Bob", 7, False, True, ("ids", "resume"), "idle", ("a",), 5
+    )
+    told = (*linked[:10], "ids resume", "idle", '["a"]', 5)
     unlinked = Unlinked(8, 7, "bob", "c1")
-    assert records.unpack_wake(b"L" + msgspec.msgpack.encode(linked)) == linked
+    assert records.unpack_wake(b"L" + msgspec.msgpack.encode(told)) == linked
     assert records.unpack_wake(b"U" + msgspec.msgpack.encode(unlinked)) == unlinked
+    assert records.unpack_wake(b"R" + msgspec.msgpack.encode(Replaced("s1"))) == Replaced("s1")
 
 
 @pytest.mark.parametrize(
@@ -60,10 +86,14 @@ def test_changes_of_links_are_told_apart_by_their_first_byte() -> None:
     [
         b"",
         b"E",
+        b"M17 0-0 18-0",
+        b"M17 0-0 18-0 \xc1",
+        b"M\xff 0-0 18-0 ",
         b"Z" + msgspec.msgpack.encode(("of", "a", "newer", "release")),
         b"U" + msgspec.msgpack.encode((1, 0, "bob", "c1", "a new field")),
         b"U" + msgspec.msgpack.encode((1, 0, "bob")),
         b"L" + msgspec.msgpack.encode({"rev": 1}),
+        b"L" + msgspec.msgpack.encode((1, 0, True, "bob", "c1", "bob", "Bob", 1, False, True, "", "", "no list", 0)),
         records.pack_envelope(Envelope(1, "u", "c", 1, 2, b"cut off"))[:-3],
     ],
 )
@@ -72,13 +102,28 @@ def test_a_wake_of_unknown_shape_is_none(payload: bytes) -> None:
 
 
 def test_a_link_comes_out_as_it_went_in() -> None:
-    assert records.unpack_link(b"bob", records.pack_link(BOB)) == BOB
+    for unseen in (False, True):
+        assert records.unpack_link(b"bob", records.pack_link(BOB, unseen=unseen)) == BOB
 
 
-@pytest.mark.parametrize("record", [NEWER, LONGER, b"\xc1", b""])
+@pytest.mark.parametrize("record", [NEWER, OLDER, LONGER, UNREADABLE, b"\xc1", b""])
 def test_a_link_of_unknown_layout_is_left_out_and_counted(record: bytes) -> None:
     fields = [b"eve", record, b"bob", records.pack_link(BOB)]
     assert records.unpack_links(fields) == ((BOB,), 1)
+
+
+@given(st.lists(texts).map(tuple))
+def test_a_list_comes_out_as_it_went_in(listed: tuple[str, ...]) -> None:
+    assert records.unpack_list(records.pack_list(listed)) == listed
+
+
+def test_an_empty_list_is_no_text() -> None:
+    assert records.pack_list(()) == ""
+
+
+def test_a_profile_is_packed_as_the_fields_of_its_user() -> None:
+    profile = Profile("ada", "Ada", frozenset({"resume", "ids"}), "idle", ("vision",))
+    assert msgspec.msgpack.decode(records.pack_profile(profile)) == ["ada", "Ada", "ids resume", "idle", '["vision"]']
 
 
 def test_a_presence_comes_out_without_its_address() -> None:
@@ -106,7 +151,7 @@ async def store(valkey: Valkey):
 
 async def test_readers_leave_a_newer_record_out_and_count_it(store: RedisStore) -> None:
     assert await store.ports.links.table("ada") == (0, ())
-    opened = await store.ports.users.open(Presence("s1", "ada", "ada", "n1", "magi", ""), "Ada")
+    opened = await store.ports.users.open(Presence("s1", "ada", "ada", "n1", "magi", ""), ADA)
     assert opened.links == ()
     assert store.unknown_records == 2
 
@@ -120,12 +165,13 @@ async def test_scripts_ignore_a_newer_record(store: RedisStore) -> None:
 
 
 async def test_a_newer_record_that_ended_is_not_brought_back(store: RedisStore, valkey: Valkey) -> None:
-    await store.ports.users.open(Presence("s1", "ada", "ada", "n1", "magi", ""), "Ada")
+    await store.ports.users.open(Presence("s1", "ada", "ada", "n1", "magi", ""), ADA)
     await store.ports.links.put("ada", Link("eve", "c2", "eve", "Eve"))
-    ended = await store.ports.users.close("ada", "s1", grace_ms=60_000)
-    assert [link.peer for link in ended] == ["eve"]
+    closed = await store.ports.users.close("ada", "s1", grace_ms=60_000)
+    assert [link.peer for link in closed.ended] == ["eve"]
+    assert closed.belongings  # it may be a persistent one
     with redis.Redis(unix_socket_path=str(valkey.socket)) as client:
-        newer = msgspec.msgpack.encode((2, "c3", "kim", "Kim", 1, False, 2**42, False))
+        newer = msgspec.msgpack.encode((2, "c3", "kim", "Kim", 1, False, False, "", "", "", 0, False, 2**42, False))
         client.hset(Keyspace("magi", INDEX_KEY).ended("ada"), "kim", newer)
-    opened = await store.ports.users.open(Presence("s2", "ada", "ada", "n1", "magi", ""), "Ada")
+    opened = await store.ports.users.open(Presence("s2", "ada", "ada", "n1", "magi", ""), ADA)
     assert opened.restored == {"eve"}

@@ -1,4 +1,4 @@
-"""The scenario `live`: one round of one stack, from an empty Redis to figures.
+"""One round of one stack, from an empty Redis to figures.
 
 Two nodes share one core; Redis and the load generator share another. A of every pair is on the first node, B on the
 second, so every message crosses Redis.
@@ -96,7 +96,7 @@ def measure(stack: Stack, number: int, load: Load, program: Path, cores: Cores) 
                 await_listening(node, ("127.0.0.1", port))
             node_pids = [pid for node in nodes for pid in node.pids()]
             with _strangers([*node_pids, *redis.pids()]) as strangers:
-                said = drive(program, load, ports, [*node_pids, *redis.pids()], cores.rest)
+                said = drive(program, load, ports, [*node_pids, *redis.pids()], cores.rest, stack.clients)
             for process in (*nodes, redis):
                 process.check()
     return reduce(stack.name, number, said, node_pids, strangers[0])

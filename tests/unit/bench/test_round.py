@@ -1,8 +1,14 @@
-"""Twin of ``bench/live.py``: the reduction of a round."""
+"""Twin of ``bench/round.py``: the reduction of a round, and who its clients are."""
+
+import contextlib
+import os
 
 import pytest
 
-from bench.live import Figures, Round, reduce
+from bench import round as rounds
+from bench.generator import Clients, Load
+from bench.round import Cores, Figures, Round, reduce
+from bench.stacks import EXCHANGE, STORED_8
 
 TIMES = {"count": 10, "p50": 100.0, "p90": 200.0, "p99": 300.0, "max": 400.0}
 SAID = {
@@ -41,6 +47,30 @@ def test_shares_are_of_one_core():
     found = reduce("exchange", 1, SAID, [11, 12], 0.2)
     assert (found.nodes_share, found.redis_share, found.generator_share) == pytest.approx((0.95, 0.05, 0.25))
     assert found.strangers == 0.2
+
+
+@pytest.mark.parametrize("stack", [EXCHANGE, STORED_8], ids=lambda stack: stack.name)
+def test_each_stack_is_driven_by_its_own_clients(stack, monkeypatch, tmp_path):
+    driven: list[Clients] = []
+
+    class Silent:
+        def pids(self):
+            return [os.getpid()]
+
+        def check(self):
+            pass
+
+    def drive(_program, _load, _ports, watched, _cores, clients):
+        driven.append(clients)
+        return {**SAID, "saturated": {**SAID["saturated"], "cpu_us": {str(pid): 1.0 for pid in watched}}}
+
+    monkeypatch.setattr(rounds, "run_redis", lambda *_: contextlib.nullcontext((Silent(), "unix:///x")))
+    monkeypatch.setattr(rounds, "run_node", lambda *_: contextlib.nullcontext(Silent()))
+    monkeypatch.setattr(rounds, "await_listening", lambda *_: None)
+    monkeypatch.setattr(rounds, "drive", drive)
+    found = rounds.measure(stack, 1, Load(), tmp_path, Cores.choose())
+    assert found.stack == stack.name
+    assert driven == [stack.clients]
 
 
 def test_a_clean_round_has_no_warnings():

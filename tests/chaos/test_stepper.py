@@ -1,0 +1,147 @@
+"""The stepper tries every interleaving once, and says which one broke what."""
+
+import asyncio
+from math import comb
+
+import pytest
+
+from exchange.storage.memory.state import Memory
+from tests.chaos.stepper import Explored, Stepper, Stuck, explore
+
+
+async def counting(memory: Memory, name: str, steps: int, log: list[str]) -> str:
+    for _ in range(steps):
+        await memory.reach()
+        log.append(name)
+    return name
+
+
+@pytest.mark.parametrize(("a", "b"), [(1, 1), (2, 2), (3, 2)])
+async def test_every_interleaving_is_tried_once(a, b):
+    seen = []
+
+    async def scenario(stepper: Stepper) -> None:
+        memory, log = Memory(), []
+        stepper.attach(memory)
+        assert await stepper.run(counting(memory, "a", a, log), counting(memory, "b", b, log)) == ["a", "b"]
+        seen.append("".join(log))
+
+    assert await explore(scenario) == Explored(comb(a + b, a), whole=True)
+    assert len(set(seen)) == len(seen) == comb(a + b, a)
+
+
+async def test_a_lost_update_is_found_and_can_be_played_again():
+    async def scenario(stepper: Stepper) -> None:
+        memory, box = Memory(), {"count": 0}
+        stepper.attach(memory)
+
+        async def add() -> None:
+            await memory.reach()
+            count = box["count"]
+            await memory.reach()
+            box["count"] = count + 1
+
+        await stepper.run(add(), add())
+        assert box["count"] == 2
+
+    with pytest.raises(AssertionError) as failure:
+        await explore(scenario)
+    (note,) = failure.value.__notes__
+    assert note.startswith("run 1; Stepper([0, 0, 0, 0]): task0(0/2) task1(0/2)")
+    with pytest.raises(AssertionError):
+        await scenario(Stepper([0, 0, 0, 0]))
+    await scenario(Stepper([0, 1]))  # one after the other
+
+
+async def test_a_task_that_waits_for_another_one_is_no_choice():
+    runs = []
+
+    async def scenario(stepper: Stepper) -> None:
+        memory, event, log = Memory(), asyncio.Event(), []
+        stepper.attach(memory)
+
+        async def first() -> None:
+            await memory.reach()
+            log.append("first")
+            event.set()
+
+        async def second() -> None:
+            await event.wait()
+            await memory.reach()
+            log.append("second")
+
+        await stepper.run(second(), first())
+        assert log == ["first", "second"]
+        runs.append(log)
+
+    assert await explore(scenario) == Explored(1, whole=True)
+
+
+async def test_what_runs_in_the_background_is_stepped_too():
+    orders = set()
+
+    async def scenario(stepper: Stepper) -> None:
+        memory, log, left = Memory(), [], []
+        stepper.attach(memory)
+
+        async def leaves() -> None:
+            left.append(asyncio.create_task(counting(memory, "b", 1, log)))
+            await counting(memory, "a", 1, log)
+
+        await stepper.run(leaves())
+        await asyncio.gather(*left)
+        orders.add("".join(log))
+
+    await explore(scenario)
+    assert orders == {"ab", "ba"}
+
+
+async def test_a_cancelled_call_is_no_choice_any_more():
+    async def scenario(stepper: Stepper) -> None:
+        memory, log = Memory(), []
+        stepper.attach(memory)
+
+        async def impatient() -> None:
+            inner = asyncio.create_task(counting(memory, "never", 1, log))
+            await asyncio.sleep(0)
+            inner.cancel()
+            await counting(memory, "a", 1, log)
+
+        await stepper.run(impatient())
+        assert log == ["a"]
+
+    assert await explore(scenario) == Explored(1, whole=True)
+
+
+async def test_tasks_that_wait_for_ever_are_noticed(monkeypatch):
+    monkeypatch.setattr("tests.chaos.stepper.STUCK_SECONDS", 0.05)
+
+    async def scenario(stepper: Stepper) -> None:
+        await stepper.run(asyncio.Event().wait())
+
+    with pytest.raises(Stuck):
+        await explore(scenario)
+
+
+async def test_an_error_of_a_task_is_handed_back():
+    async def fails() -> None:
+        raise ValueError("no")
+
+    (error,) = await Stepper().run(fails())
+    assert isinstance(error, ValueError)
+
+
+async def test_too_many_interleavings_are_said_to_be_too_many():
+    async def scenario(stepper: Stepper) -> None:
+        memory, log = Memory(), []
+        stepper.attach(memory)
+        await stepper.run(*(counting(memory, name, 3, log) for name in "abc"))
+
+    assert await explore(scenario, runs_most=50) == Explored(50, whole=False)
+
+
+async def test_calls_pass_freely_while_nothing_is_stepped():
+    memory = Memory()
+    Stepper().attach(memory)
+    async with asyncio.timeout(5):
+        await memory.reach()
