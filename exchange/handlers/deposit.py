@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from exchange.core.commands import DELIVERED, QUEUED, Send, Sent
 from exchange.core.errors import (
+    AlreadyExpired,
     ExchangeError,
     IdReused,
     MailboxFull,
@@ -44,7 +45,8 @@ class Deposit:
         now_ms = exchange.store.clock.now_ms()
         self.until_ms = now_ms + exchange.policy.mail_ttl_ms
         if command.expires_ms:
-            self.until_ms = min(self.until_ms, command.expires_ms)
+            # Past its time it is not stored; but it may have been, and then its sender gets the first reply again.
+            self.until_ms = min(self.until_ms, command.expires_ms) if command.expires_ms > now_ms else 0
         self.envelope = Envelope(
             command.kind,
             user.uid,
@@ -74,6 +76,8 @@ class Deposit:
             self._reply(offset, nodes_count)
         elif word is StoredWord.CONFLICT:
             self._refuse(IdReused())
+        elif word is StoredWord.LATE:
+            self._refuse(AlreadyExpired())
         elif word is StoredWord.FULL:
             self._refuse(MailboxFull(self.link.nick))
         else:

@@ -119,7 +119,8 @@ def _check(exchange: "Exchange", session: Session, link: Link, command: Send, *,
         raise NotConnected(link.nick)
     if command.body is None:
         raise ContentMissing
-    if command.expires_ms and IDS in session.features and command.expires_ms <= exchange.store.clock.now_ms():
+    late = command.expires_ms and IDS in session.features and command.expires_ms <= exchange.store.clock.now_ms()
+    if late and not stored:
         raise AlreadyExpired
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import structlog
 
-from exchange.core.commands import Command, Reply
+from exchange.core.commands import Ack, Acked, Command, Reply
 from exchange.core.errors import ExchangeError, TooLarge, Unavailable
 from exchange.core.events import Event, Greeted
+from exchange.core.ids import NOWHERE
 from exchange.core.session import Session
 from exchange.front import Dialect, Ending, Socket
 from exchange.handlers.exchange import Exchange
@@ -50,6 +51,7 @@ class Connection:
         "_exchange",
         "_held",
         "_left",
+        "_parting",
         "_paused",
         "_queue",
         "_queued_bytes",
@@ -82,6 +84,7 @@ class Connection:
         self._queued_bytes = 0
         self._paused = False
         self._draining = False
+        self._parting = False
         self._left: Awaitable[None] | None = None
 
     # --- the transport's side ----------------------------------------------------------------------------------------
@@ -94,7 +97,7 @@ class Connection:
 
     def received(self, message: bytes) -> None:
         """Take one message: work on it now, or after those that came before it."""
-        if self._held is None and not self._queue and len(self._slots) < self._bounds.pending_count:
+        if self._parting or (self._held is None and not self._queue and len(self._slots) < self._bounds.pending_count):
             self._begin(message)
             return
         self._queue.append(message)
@@ -153,16 +156,11 @@ class Connection:
         return bool(self._slots or self._queue)
 
     def refuse_waiting(self) -> None:
-        """Read no more, and answer what has not been begun with the transient refusal (MAGI-54)."""
-        if self._socket is not None:
-            self._paused = False  # for good: nobody is to resume when there is room again
-            self._socket.pause()
+        """Begin no more requests: each one that waits or is still to come gets the transient refusal (MAGI-54)."""
+        self._parting = True
+        self._queued_bytes = 0
         while self._queue:
-            self._queued_bytes -= len(self._queue[0])
-            self._queue.popleft()
-            slot = Slot(self)
-            self._slots.append(slot)
-            slot.settle(Unavailable())
+            self._begin(self._queue.popleft())
 
     # --- one request -------------------------------------------------------------------------------------------------
 
@@ -175,7 +173,9 @@ class Connection:
                 raise TooLarge
             slot.command = command = self._dialect.ask(message)
             roster.heard(message)
-            if not self._exchange.handle(self.session, command, slot):
+            if self._parting:
+                self._part(command, slot)
+            elif not self._exchange.handle(self.session, command, slot):
                 self._held = slot
         except ExchangeError as error:
             if slot.command is None:
@@ -184,6 +184,13 @@ class Connection:
         except Exception:
             log.exception("request.failed", client=self.session.client)
             slot.settle(Unavailable())
+
+    def _part(self, command: Command[Any], slot: "Slot") -> None:
+        if type(command) is not Ack:
+            raise Unavailable
+        if self.session.user is not None:
+            self._exchange.hub.ack(self.session.user, command.upto or NOWHERE)
+        slot.settle(Acked())
 
     def _go_on(self) -> None:
         if self._draining:

@@ -267,7 +267,8 @@ class LocalHub:
         """Tell that a persistent friend came, went or changed; who watches presence hears of goings after a while (DEL-30)."""
         watches = PRESENCE in seat.session.features
         if not watches:
-            seat.teller.tell(FriendChanged(link))
+            if old.waiting != link.waiting:
+                seat.teller.tell(FriendChanged(link))
         elif link.waiting:
             seat.flaps.begin(old, self._rules.flap_seconds, lambda: self._gone(seat, link))
         else:

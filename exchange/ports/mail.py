@@ -23,6 +23,7 @@ class StoredWord(Enum):
     DUPLICATE = "duplicate"  # it was stored before: same sender, id and content
     CONFLICT = "conflict"  # another message of this sender has this id
     NOT_LINKED = "not_linked"  # the recipient has no link with the sender
+    LATE = "late"  # its time is over, and it was not stored before
     FULL = "full"  # a cap would be exceeded; nothing was trimmed (DEL-41)
 
 
@@ -66,7 +67,7 @@ class Mailboxes(Protocol):
         """Store an envelope at the end of ``uid``'s mailbox and wake the node that holds its session, in one step.
 
         Whoever is woken finds the envelope. Only a linked sender may (``link.connection`` is not compared: a friendship
-        that was made anew is one); notices (``model.NOTICES``) need no link. Synchronous, calls of one node take effect
+        that was made anew is one); notices (``model.NOTICES``) need no link. An ``until_ms`` of 0 only looks for a repeat. Synchronous, calls of one node take effect
         and their receipts are called in order: the hot path. At the level ``replicated`` the receipt waits for the
         replicas.
         """

@@ -224,3 +224,13 @@ async def stage(
             raise
         finally:
             await asyncio.gather(*(client.stop() for client in scene.clients))
+
+
+def joined(first: Outcome, second: Outcome) -> Outcome:
+    """Return two outcomes of one scenario as one; the first one takes everything."""
+    first.history.records += second.history.records
+    first.history.faults += second.history.faults
+    counts = first.verdict.counts + second.verdict.counts
+    first.verdict = Verdict(counts, (*first.verdict.violations, *second.verdict.violations))
+    first.measured |= {name: max(value, first.measured.get(name, value)) for name, value in second.measured.items()}
+    return first

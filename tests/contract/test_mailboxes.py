@@ -196,6 +196,13 @@ async def test_another_message_under_the_same_id_is_a_conflict(box: Store, chang
     assert await waiting(box) == [offset]
 
 
+async def test_mail_past_its_time_is_not_stored_but_known_if_it_was(box: Store) -> None:
+    assert await append(box, mail(), 0) == (StoredWord.LATE, "", 0)
+    assert await waiting(box) == []
+    first = await append(box, mail())
+    assert await append(box, mail(), 0) == (StoredWord.DUPLICATE, *first[1:])
+
+
 async def test_ids_of_two_senders_do_not_meet(box: Store) -> None:
     assert (await append(box, mail(1)))[0] is StoredWord.STORED
     assert (await append(box, mail(1, sender="eve", body=b"other")))[0] is StoredWord.STORED

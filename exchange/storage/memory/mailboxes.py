@@ -47,6 +47,8 @@ class Mailboxes:
             if before.digest != what:
                 return StoredWord.CONFLICT, "", 0
             return StoredWord.DUPLICATE, before.offset, before.nodes_count
+        if not until_ms:
+            return StoredWord.LATE, "", 0
         size_bytes = len(pack(envelope))
         if self._full(box, envelope.sender, size_bytes):
             return StoredWord.FULL, "", 0

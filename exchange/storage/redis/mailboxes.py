@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Protocol
 
@@ -73,7 +74,7 @@ class Mailboxes:
         return _state(state), int(rev or 0)
 
     async def read(self, uid: Uid, after: Offset, *, count: int, bytes_: int) -> Page:
-        """Return mail after an offset. A letter of a newer release ends the page: what is behind it must not overtake it."""
+        """Return mail after an offset. A letter of a newer release ends the mailbox: what is behind must not overtake it."""
         keys = (self._keyspace.meta(uid), self._keyspace.mailbox(uid))
         state, entries, more = await self._lane.ask_script(READ_MAIL, keys, (after, count, bytes_))
         letters: list[Letter] = []
@@ -81,7 +82,8 @@ class Mailboxes:
             letter = unpack_letter(entry)
             if letter is None:
                 self.unknown_records += 1
-                return Page(_state(state), tuple(letters), more=False)
+                known = letters[-1].offset if letters else after
+                return Page(replace(_state(state), last=known), tuple(letters), more=False)
             letters.append(letter)
         return Page(_state(state), tuple(letters), bool(more))
 

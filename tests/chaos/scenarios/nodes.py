@@ -10,7 +10,7 @@ from tests.chaos.habits import Habits
 from tests.chaos.history import REPEAT, Op
 from tests.chaos.load import Load
 from tests.chaos.pace import pause
-from tests.chaos.stage import QUICK, Outcome, Stage, stage
+from tests.chaos.stage import QUICK, Outcome, Stage, joined, stage
 from tests.chaos.view import View
 from tests.harness.cluster import EXCHANGE, Program
 
@@ -21,7 +21,15 @@ RECONNECT_SECONDS = 5.0
 REPEATS_PART = 0.01
 DRAIN_SECONDS = 40.0
 NOTICE_SECONDS = 20.0
+MANY = 20
 CLOCK = "tests.chaos.launch"
+
+
+async def killed_nodes_at_all_times(size: int, seed: int) -> Outcome:
+    """T2, a fifth of it with the lease times of the product if there are many."""
+    patient = size // 5 if size >= MANY else 0
+    outcome = await killed_nodes(size - patient, seed)
+    return joined(outcome, await killed_nodes(patient, seed + 1, full_times=True)) if patient else outcome
 
 
 async def killed_nodes(size: int, seed: int, *, launch: Sequence[str] = EXCHANGE, full_times: bool = False) -> Outcome:

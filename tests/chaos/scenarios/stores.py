@@ -10,7 +10,7 @@ from tests.chaos.history import Op
 from tests.chaos.load import Load
 from tests.chaos.pace import pause
 from tests.chaos.proxy import Faults, Passage, Proxy
-from tests.chaos.stage import KEPT, LOCAL, QUICK, Outcome, Stage, stage
+from tests.chaos.stage import KEPT, LOCAL, QUICK, Outcome, Stage, joined, stage
 from tests.harness.valkey import Valkey
 
 PAIRS = 15
@@ -135,14 +135,3 @@ async def _swallow(scene: Stage, proxy: Proxy) -> None:
 
 def _subscriptions(proxy: Proxy) -> list[Passage]:
     return proxy.matching(SUBSCRIBE)
-
-
-def joined(first: Outcome, second: Outcome) -> Outcome:
-    """Return two outcomes as one."""
-    first.history.records += second.history.records
-    first.history.faults += second.history.faults
-    counts = first.verdict.counts + second.verdict.counts
-    violations = (*first.verdict.violations, *second.verdict.violations)
-    first.verdict = type(first.verdict)(counts, violations)
-    first.measured |= {name: max(value, first.measured.get(name, value)) for name, value in second.measured.items()}
-    return first

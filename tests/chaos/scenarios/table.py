@@ -27,7 +27,7 @@ START_SECONDS = 170.0
 
 SCENARIOS: dict[str, Scenario] = {
     "T1": Scenario(mail.absent_readers, 100, 2000, 0.5),
-    "T2": Scenario(nodes.killed_nodes, 8, 200, 20),
+    "T2": Scenario(nodes.killed_nodes_at_all_times, 8, 200, 20),
     "T3": Scenario(nodes.frozen_nodes, 2, 30, 90),
     "T4": Scenario(mail.lost_replies, 100, 2000, 1),
     "T5": Scenario(stores.ended_stores, 4, 60, 30),

@@ -22,6 +22,8 @@ local known = field and (redis.call('HGET', younger, field) or (turned and redis
 if known then
   local place, before = string.match(known, '^(%S+ %d+) (.*)$')
   return before == digest and 'duplicate ' .. place or 'conflict'
+elseif until_ms == '0' then
+  return 'late'
 end
 local size = #envelope
 count, bytes, seen = (count or 0) + 1, (bytes or 0) + size, tonumber(seen or 0)

@@ -100,7 +100,16 @@ async def test_a_message_that_has_expired_before_it_was_sent_is_refused(here, fr
     ann, bob = friends
     reply = await ann.ask("ask", content="hello", to="bob", expires=here.memory.now_ms())
     assert (reply["type"], reply["code"]) == ("error", "already_expired")
-    assert uid_of(bob) not in here.memory.boxes
+    assert not here.memory.boxes[uid_of(bob)].letters
+
+
+async def test_a_repeat_after_its_time_gets_the_first_reply_again(here, friends):
+    ann, _ = friends
+    message = {"content": "hello", "to": "bob", "id": "m1", "expires": here.memory.now_ms() + 1000}
+    first = await ann.ask("ask", **message)
+    assert first["type"] == "question_sent"
+    here.memory.now_ms.ms += 2000
+    assert await ann.ask("ask", **message) == first
 
 
 async def test_a_message_waits_no_longer_than_its_sender_wants(here, friends):

@@ -11,7 +11,7 @@ from exchange.front import Ending
 from exchange.node.connection import Bounds
 from exchange.storage.memory.state import Memory
 from tests.harness.waiting import eventually
-from tests.harness.world import Place, Time, befriend
+from tests.harness.world import STORING, Place, Time, befriend
 
 FEW = Bounds(pending_count=4, pending_bytes=1000)
 
@@ -101,7 +101,27 @@ async def test_what_waits_is_refused_as_transient_when_the_node_drains(place):
     await eventually(lambda: not peer.connection.busy)
     assert peer.types == ["connected", "identified", "error", "error"]
     assert all(isinstance(error, Unavailable) for error in place.refused)
-    assert peer.paused, "nothing more is read, although there is room"
+
+
+async def test_a_request_that_comes_while_its_connection_is_let_go_is_answered_too(place):
+    peer = await place.identified("ann")
+    peer.connection.refuse_waiting()
+    assert (await peer.ask("create_invite"))["message"] == "Service temporarily unavailable. Please try again."
+    await peer.connection.leave()
+    assert (await peer.ask("create_invite"))["message"] == "Service temporarily unavailable. Please try again."
+
+
+async def test_mail_is_acknowledged_even_while_the_connection_is_let_go(place):
+    ann, bob = [await place.identified(name, features=STORING) for name in ("ann", "bob")]
+    await befriend(ann, bob)
+    await ann.ask("ask", to="bob", content="hello")
+    question = await bob.hears("question")
+    bob.connection.refuse_waiting()
+    bob.say("ack", upTo=question["offset"])
+    await bob.connection.leave()
+    (box,) = place.memory.boxes.values()
+    await eventually(lambda: not box.letters)
+    assert "error" not in bob.types
 
 
 async def test_a_session_that_left_before_its_socket_leaves_once(place, monkeypatch):

@@ -383,11 +383,17 @@ async def test_a_persistent_friend_who_redeems_another_invitation_is_announced_a
 
 
 async def test_another_status_of_a_persistent_friend_is_told_and_another_nickname_is_not(pam):
+    pam.session.features = frozenset({PRESENCE})
     rev = pam.user.links.rev
     pam.wake(persistent(replace(PAM, nick="Pammy"), rev=rev + 1, announce=False))
     pam.wake(persistent(replace(PAM, nick="Pammy", status="working"), rev=rev + 2, announce=False))
     (event,) = pam.events
     assert (event.link.nick, event.link.status) == ("Pammy", "working")
+
+
+async def test_who_does_not_watch_presence_hears_of_no_status(pam):
+    pam.wake(persistent(replace(PAM, status="working"), rev=pam.user.links.rev + 1, announce=False))
+    assert pam.events == []
 
 
 async def test_who_watches_presence_hears_of_a_going_after_a_while(pam):
