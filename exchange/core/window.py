@@ -57,6 +57,8 @@ class Window:
 
         ``None``: nothing with such an offset was ever given, here or in an earlier session.
         """
+        if upto == self.cursor and self._given:
+            return self._ack_all()  # nearly always so, and offsets need not be taken apart
         wanted = order(upto)
         if wanted > max(order(self.cursor), order(self.last_known)):
             return None
@@ -69,4 +71,11 @@ class Window:
         if wanted > order(self.cursor):
             # Said of an earlier session's mail that was not given again yet: it need not be.
             self.cursor = upto
+        return freed
+
+    def _ack_all(self) -> int:
+        freed = len(self._given)
+        self._given.clear()
+        self._bytes = 0
+        self.acked = self.cursor
         return freed

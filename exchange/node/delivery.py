@@ -78,7 +78,8 @@ class Delivery:
         self._ended = False
         self._newest: Offset = NOWHERE
         """Of the wakes that came while the mailbox was being read."""
-        self._redelivered_to = NOWHERE
+        self._redelivered_to: Offset = ""
+        """Up to here mail may have been given to an earlier session; empty once it is past."""
         self._ack_timer: asyncio.TimerHandle | None = None
         self._unsaid_count = 0
         self._said: Offset = NOWHERE
@@ -202,9 +203,10 @@ class Delivery:
         link = self._user.links.get(envelope.sender)
         if envelope.kind == _QUESTION:
             self._session.last_asker = envelope.sender
-        if order(offset) <= order(self._redelivered_to):
+        if self._redelivered_to and order(offset) <= order(self._redelivered_to):
             self._counts.mail_given_again += 1
         else:
+            self._redelivered_to = ""
             self._counts.mail_given += 1
         name, nick = (envelope.name, envelope.nick) if link is None else (link.name, link.nick)
         self._teller.tell(Delivered(envelope, name, nick, offset))

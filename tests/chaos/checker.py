@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
@@ -86,11 +86,12 @@ def _count(view: View, violations: Sequence[Violation]) -> Counts:
     )
 
 
-def reconnects(view: View) -> list[float]:
-    """Return how long clients were without a session when they lost one and came back, in seconds."""
+def reconnects(view: View, clients: Container[str] | None = None) -> list[float]:
+    """Return how long some clients, or all, were without a session when they lost one and came back, in seconds."""
     return [
         max(0.0, after.since - before.until)
-        for stays in view.stays.values()
+        for client, stays in view.stays.items()
+        if clients is None or client in clients
         for before, after in pairwise(stays)
         if math.isfinite(before.until)
     ]

@@ -58,8 +58,10 @@ async def killed_nodes(size: int, seed: int, *, launch: Sequence[str] = EXCHANGE
         # A burst is under way at each kill on purpose; what it repeats says nothing about the rest.
         allowed = REPEATS_PART * received + 2 * IN_FLIGHT * size
         scene.require(repeats <= allowed, f"{repeats} of {received} deliveries were repeats")
-        waits = reconnects(View(scene.history))
-        p99 = percentile(waits, 0.99)
+        # A plain client has no proof of who it is: it has to wait until its old session is cleared.
+        extended = {client.name for client in scene.clients if not client.plain}
+        p99 = percentile(reconnects(View(scene.history), extended), 0.99)
+        scene.measured["reconnect p99 with a token"] = round(p99, 3)
         scene.require(p99 < RECONNECT_SECONDS, f"p99 of reconnects is {p99:.1f} s")
         return await scene.outcome()
 
@@ -134,7 +136,7 @@ async def _replace(scene: Stage, node: Program) -> None:
     with scene.fault(f"replaced {node.name}"):
         status = await asyncio.to_thread(node.stop)
         took = scene.history.clock() - since
-        scene.measured["longest drain"] = max(took, scene.measured.get("longest drain", 0.0))
+        scene.measured["longest drain"] = max(round(took, 2), scene.measured.get("longest drain", 0.0))
         scene.require(status == 0, f"{node.name} ended with status {status}")
         scene.require(took <= DRAIN_SECONDS, f"{node.name} took {took:.1f} s to end")
         await scene.restart(node)

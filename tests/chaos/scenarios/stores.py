@@ -83,7 +83,7 @@ async def _end_store(scene: Stage, what: str, end: Callable[[Valkey], None]) -> 
 
     await scene.until(serves)
     took = scene.first_after(Op.OK, since)
-    scene.measured["longest until it serves"] = max(took, scene.measured.get("longest until it serves", 0.0))
+    scene.measured["longest until it serves"] = max(round(took, 3), scene.measured.get("longest until it serves", 0.0))
     scene.require(took < SERVING_SECONDS, f"nothing was accepted for {took:.1f} s after the store was back")
 
 
