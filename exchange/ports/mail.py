@@ -67,9 +67,9 @@ class Mailboxes(Protocol):
         """Store an envelope at the end of ``uid``'s mailbox and wake the node that holds its session, in one step.
 
         Whoever is woken finds the envelope. Only a linked sender may (``link.connection`` is not compared: a friendship
-        that was made anew is one); notices (``model.NOTICES``) need no link. An ``until_ms`` of 0 only looks for a repeat. Synchronous, calls of one node take effect
-        and their receipts are called in order: the hot path. At the level ``replicated`` the receipt waits for the
-        replicas.
+        that was made anew is one); notices (``model.NOTICES``) need no link. An ``until_ms`` of 0 only looks for a
+        repeat. Synchronous, calls of one node take effect and their receipts are called in order: the hot path. At the
+        level ``replicated`` the receipt waits for the replicas.
         """
 
     async def post(self, uid: Uid, envelope: Envelope, until_ms: int) -> StoredWord:
