@@ -13,14 +13,20 @@ and again until every sequence of choices was tried::
 
 
     explored = await explore(scenario)
+
+Time stands still while anybody waits at the store, and then goes on to the next timer at once: timers are late rather than
+early, no run waits for one, and a run under the same choices is the same run.
 """
 
 import asyncio
+import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-STUCK_SECONDS = 5.0
+STUCK_SECONDS = 60.0
+"""Of the time that stands still: so much later, nobody is helped by a timer any more."""
 RUNS_MOST = 20_000
 
 
@@ -45,24 +51,45 @@ class Stepper:
         self._choices = list(choices)
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
         self._running = False
+        self._now = 0.0
 
     def attach(self, store: Any) -> None:
         """Stop every call of ``store`` at its ``reach`` while :meth:`run` runs."""
         original = store.reach
 
         async def reach() -> None:
-            await self.stop_here()
+            await self.stop_here(sys._getframe(1).f_code.co_qualname.rpartition("<locals>.")[2])
             await original()
 
         store.reach = reach
 
-    async def stop_here(self) -> None:
-        """Wait to be let go; returns at once if nothing is being stepped."""
+    def delay(self, wakes: Any) -> None:
+        """Make a step of every wake on its way to a node, too. They stay in order; call it before the node listens."""
+        pending: deque[tuple[Any, ...]] = deque()
+        tasks = set()
+
+        async def pass_on() -> None:
+            while pending:
+                await self.stop_here(type(pending[0][1]).__name__)
+                wakes._wake(*pending.popleft())
+
+        def hear(*wake: Any) -> None:
+            pending.append(wake)
+            if len(pending) == 1:
+                task = asyncio.get_running_loop().create_task(pass_on(), name="wakes")
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
+        wakes._hear = hear
+
+    async def stop_here(self, call: str = "") -> None:
+        """Wait to be let go; returns at once if nothing is being stepped. ``call`` is for whoever reads the trail."""
         if not self._running:
             return
         task = asyncio.current_task()
         gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (task.get_name() if task is not None else "?", gate)
+        who = task.get_name() if task is not None else "?"
+        entry = (f"{who}:{call}" if call else who, gate)
         self._waiting.append(entry)
         try:
             await gate
@@ -79,17 +106,21 @@ class Stepper:
             Stuck: They wait for each other, or for something that never comes.
         """
         self._running = True
+        loop: Any = asyncio.get_running_loop()
+        self._now = started = loop.time()
+        loop.time = lambda: self._now
         tasks = [asyncio.create_task(work, name=f"task{number}") for number, work in enumerate(works)]
         try:
-            await self._quiet()
+            await self.quiet()
             while self._waiting or not all(task.done() for task in tasks):
                 if self._waiting:
                     self._let_go()
                 else:
-                    await self._something(tasks)
-                await self._quiet()
+                    self._to_the_next_timer(started, tasks)
+                await self.quiet()
         finally:
             self._running = False
+            del loop.time  # that of its class is right again
             for task in tasks:
                 task.cancel()
             for _, gate in self._waiting:
@@ -104,21 +135,25 @@ class Stepper:
         self.trail.append(Choice(taken, len(self._waiting) + 1, who))
         gate.set_result(None)
 
-    async def _quiet(self) -> None:
-        """Let everybody run who can, until nobody is left but us."""
-        ready = asyncio.get_running_loop()._ready  # only the loop knows who can run
+    async def quiet(self) -> None:
+        """Let everybody run who can, until nobody is left but us. Timers that are not due stay."""
+        loop: Any = asyncio.get_running_loop()  # only the loop knows who can run
         while True:
             await asyncio.sleep(0)
-            if not ready:
+            if not loop._ready and not any(timer.when() <= loop.time() for timer in _timers()):
                 return
 
-    async def _something(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
-        """Nobody waits at the store: a timer must be running."""
-        deadline = asyncio.get_running_loop().time() + STUCK_SECONDS
-        while not self._waiting and not all(task.done() for task in tasks):
-            if asyncio.get_running_loop().time() > deadline:
-                raise Stuck(f"after {self.trail}: {[str(task) for task in tasks if not task.done()]}")
-            await asyncio.sleep(0.001)
+    def _to_the_next_timer(self, started: float, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        """Nobody waits at the store: a timer must be running. Let its moment come."""
+        moments = [timer.when() for timer in _timers()]
+        if not moments or min(moments) > started + STUCK_SECONDS:
+            raise Stuck(f"after {self.trail}: {[str(task) for task in tasks if not task.done()]}")
+        self._now = max(self._now, min(moments))
+
+
+def _timers() -> list[asyncio.TimerHandle]:
+    loop: Any = asyncio.get_running_loop()
+    return [timer for timer in loop._scheduled if not timer.cancelled()]
 
 
 @dataclass(frozen=True, slots=True)

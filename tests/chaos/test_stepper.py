@@ -5,8 +5,24 @@ from math import comb
 
 import pytest
 
+from exchange.core.ids import Uid
+from exchange.core.wakes import Replaced, Wake
 from exchange.storage.memory.state import Memory
+from exchange.storage.memory.wakes import Wakes
 from tests.chaos.stepper import Explored, Stepper, Stuck, explore
+
+
+class Hearing:
+    """Writes down what a node is woken for."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def woken(self, uid: Uid, wake: Wake, size_bytes: int) -> None:
+        self.log.append(wake.sid if isinstance(wake, Replaced) else f"{uid} {size_bytes}")
+
+    def gap(self) -> None:
+        raise AssertionError("no gap is played")
 
 
 async def counting(memory: Memory, name: str, steps: int, log: list[str]) -> str:
@@ -47,7 +63,7 @@ async def test_a_lost_update_is_found_and_can_be_played_again():
     with pytest.raises(AssertionError) as failure:
         await explore(scenario)
     (note,) = failure.value.__notes__
-    assert note.startswith("run 1; Stepper([0, 0, 0, 0]): task0(0/2) task1(0/2)")
+    assert note.startswith("run 1; Stepper([0, 0, 0, 0]): task0:add(0/2) task1:add(0/2)")
     with pytest.raises(AssertionError):
         await scenario(Stepper([0, 0, 0, 0]))
     await scenario(Stepper([0, 1]))  # one after the other
@@ -113,14 +129,62 @@ async def test_a_cancelled_call_is_no_choice_any_more():
     assert await explore(scenario) == Explored(1, whole=True)
 
 
-async def test_tasks_that_wait_for_ever_are_noticed(monkeypatch):
-    monkeypatch.setattr("tests.chaos.stepper.STUCK_SECONDS", 0.05)
-
+async def test_tasks_that_wait_for_ever_are_noticed():
     async def scenario(stepper: Stepper) -> None:
         await stepper.run(asyncio.Event().wait())
 
     with pytest.raises(Stuck):
         await explore(scenario)
+
+
+async def test_tasks_that_only_look_again_and_again_are_noticed():
+    async def looks() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+
+    with pytest.raises(Stuck):
+        await Stepper().run(looks())
+
+
+async def test_timers_come_after_all_steps_and_nobody_waits_for_them():
+    async def scenario(stepper: Stepper) -> None:
+        memory, log = Memory(), []
+        stepper.attach(memory)
+        loop = asyncio.get_running_loop()
+        loop.call_later(20, log.append, "later")
+        loop.call_later(10, log.append, "soon")
+
+        async def waits() -> None:
+            await asyncio.wait_for(asyncio.Event().wait(), 30)
+
+        (error,) = (await stepper.run(waits(), counting(memory, "a", 2, log)))[:1]
+        assert isinstance(error, TimeoutError)
+        assert log == ["a", "a", "soon", "later"]
+
+    assert await explore(scenario) == Explored(1, whole=True)
+
+
+async def test_delayed_wakes_are_steps_in_their_order():
+    orders = set()
+
+    async def scenario(stepper: Stepper) -> None:
+        memory, log = Memory(), []
+        wakes = Wakes(memory)
+        stepper.attach(memory)
+        stepper.delay(wakes)
+        wakes.attend(Hearing(log))
+        await wakes.listen("ann")
+
+        async def publishes() -> None:
+            for sid in "12":
+                await memory.reach()
+                memory.publish("ann", Replaced(sid))
+
+        await stepper.run(publishes(), counting(memory, "a", 1, log))
+        orders.add("".join(log))
+
+    assert (await explore(scenario)).whole
+    assert orders == {"a12", "1a2", "12a"}
 
 
 async def test_an_error_of_a_task_is_handed_back():
