@@ -41,7 +41,12 @@ async def say_farewell(store: Store, presence: Presence, *, grace_ms: int, resum
     if closed.mail_until_ms:
         await store.dues.note(uid, closed.mail_until_ms)
     keep_ms = 0 if await _has_belongings(store, uid, closed) else resume_ms
-    await store.names.release(presence.name, presence.dialect, presence.sid, grace_ms=grace_ms, keep_ms=keep_ms)
+    name = presence.name
+    if presence.former and await store.names.find(presence.former, presence.dialect) == uid:
+        # It never got as far as to let go of the name it had, so the other one is not its own.
+        await store.names.forget(name, presence.dialect, presence.sid)
+        name = presence.former
+    await store.names.release(name, presence.dialect, presence.sid, grace_ms=grace_ms, keep_ms=keep_ms)
     await store.leases.unnote(presence.node, presence.sid)
 
 

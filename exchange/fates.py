@@ -36,7 +36,7 @@ async def tell_fates(store: Store, uid: Uid, *, ttl_ms: int) -> int:
     while ended := await store.mailboxes.ended(uid):
         # First of all: whoever is killed from here on leaves a trace.
         await store.dues.note(uid, store.clock.now_ms() + AGAIN_MS)
-        told = _Teller(store, uid, await _name(store, uid), store.clock.now_ms() + ttl_ms)
+        told = _Teller(store, uid, store.clock.now_ms() + ttl_ms)
         senders: dict[Uid, list[Undelivered]] = {}
         for one in ended:
             senders.setdefault(one.sender, []).append(one)
@@ -46,26 +46,21 @@ async def tell_fates(store: Store, uid: Uid, *, ttl_ms: int) -> int:
     return 0
 
 
-async def _name(store: Store, uid: Uid) -> tuple[str, str]:
-    standing = await store.users.standing(uid)
-    return (standing.name, standing.nick) if standing is not None else ("", "")
-
-
 class _Teller:
     """Tells of what ended in one mailbox."""
 
-    def __init__(self, store: Store, uid: Uid, name: tuple[str, str], until_ms: int) -> None:
+    def __init__(self, store: Store, uid: Uid, until_ms: int) -> None:
         self._store = store
         self._uid = uid
-        self._name = name
         self._until_ms = until_ms
 
     async def tell(self, sender: Uid, ended: Sequence[Undelivered]) -> int:
         """Tell one sender, in order; return how much of it found no room."""
         known = await self._store.users.standing(sender) is not None
+        name, nick = await self._names(sender)
         for count, one in enumerate(ended):
             if known and one.kind not in NOTICES and one.fate in NOTICE_KINDS:
-                word = await self._store.mailboxes.post(sender, self._notice(one), self._until_ms)
+                word = await self._store.mailboxes.post(sender, self._notice(one, name, nick), self._until_ms)
                 if word is StoredWord.FULL:
                     return len(ended) - count
                 # A notice that is never fetched expires as other mail does.
@@ -73,8 +68,12 @@ class _Teller:
             await self._store.mailboxes.told(self._uid, one.offset)
         return 0
 
-    def _notice(self, one: Undelivered) -> Envelope:
-        name, nick = self._name
+    async def _names(self, sender: Uid) -> tuple[str, str]:
+        """Return what the sender calls the recipient. Who is no friend any more learns no new name."""
+        _, links = await self._store.links.table(sender)
+        return next(((link.name, link.nick) for link in links if link.peer == self._uid), ("", ""))
+
+    def _notice(self, one: Undelivered, name: str, nick: str) -> Envelope:
         return Envelope(
             NOTICE_KINDS[one.fate],
             self._uid,

@@ -9,7 +9,7 @@ data that a dialect declares.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from exchange.core.commands import Command, Reply
 from exchange.core.errors import ExchangeError
 from exchange.core.events import Event
 from exchange.core.ids import Offset, Uid
-from exchange.core.model import MailState
+from exchange.core.model import Link, MailState
 from exchange.core.session import Session
 from exchange.core.user import LocalUser
 
@@ -180,8 +180,17 @@ class Settle(Protocol):
 class Landing(Protocol):
     """Somebody on this node who waits for an envelope to reach a socket of this node (MAGI-12)."""
 
-    def landed(self, *, taken: bool) -> None:
-        """The socket took the envelope, or it was refused. Called at most once."""
+    def landed(self, *, taken: bool | None) -> None:
+        """The socket took the envelope, or it was refused, or nobody could find out. Called at most once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """What a client was not told yet: friends in the table it has not heard of, and links as it knows them of persistent
+    friends whose going is not told yet."""
+
+    come: frozenset[Uid] = frozenset()
+    gone: Mapping[Uid, Link] = field(default_factory=dict)
 
 
 class Hub(Protocol):
@@ -193,8 +202,8 @@ class Hub(Protocol):
         Another session of this user on this node was taken over: it is closed and hears nothing more (MAGI-46).
         """
 
-    def unseat(self, user: LocalUser) -> None:
-        """Forget a user; its waiting wakes are dropped."""
+    def unseat(self, user: LocalUser) -> Unsaid:
+        """Forget a user; its waiting wakes are dropped. Returns what its client has not been told."""
 
     def holds(self, uid: Uid) -> bool:
         """Tell whether a user has a session here."""
@@ -217,14 +226,18 @@ class Hub(Protocol):
     def tell(self, user: LocalUser, event: Event) -> None:
         """Tell a user who is seated here."""
 
-    async def begin_mail(self, user: LocalUser, state: MailState) -> None:
+    async def begin_mail(self, user: LocalUser, state: MailState | None) -> None:
         """Give a held user's session the oldest of its mail, if it was granted ``offline``; the rest follows its acks.
 
-        Called once a session, after the reply to its identify. ``state`` is as of the opening of the session.
+        Called after the reply to the identify that granted it. ``state`` is as of the opening of the session; ``None`` if
+        it could not be read.
 
         Raises:
             StorageUnavailable: Nothing was given; what waits is given as soon as the store answers.
         """
+
+    def end_mail(self, user: LocalUser) -> None:
+        """Give no more mail: the session gave up ``offline``."""
 
     def ack(self, user: LocalUser, upto: Offset) -> bool:
         """Take the acknowledgement of all mail up to an offset; ``False`` if nothing like it was ever delivered.

@@ -177,6 +177,8 @@ class Presence:
     node: str
     dialect: str
     address: str
+    former: str = ""
+    """Set while it takes another name: the one it had, and has until it lets go of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class Session:
         "state",
         "token",
         "user",
+        "wanted",
     )
 
     def __init__(self, client: str, *, dialect: str, address: str, since_ms: int) -> None:
@@ -90,10 +91,13 @@ class Session:
         self.state = State.ANONYMOUS
         self.user: LocalUser | None = None
         self.features: frozenset[str] = frozenset()
-        self.sent: dict[Uid, Offset] = {}
-        """The newest mail this session got accepted, by recipient: a store that lost it is found out (DEL-36)."""
+        self.sent: dict[Uid, tuple[Offset, str]] = {}
+        """Offset and id of the newest mail this session got accepted, by recipient: a store that lost it is found out
+        (DEL-36)."""
         self.token = ""
         """The newest resume token of this session, so that its node can attach it again after a fence."""
+        self.wanted = ""
+        """The name this session took last, or is just taking: what still lets go of it has to stop."""
         self.last_asker: Uid = ""
         """Whose question was delivered last here; an answer without a target goes there (MAGI-27)."""
         self.after: list[Callable[[], Awaitable[None]]] = []

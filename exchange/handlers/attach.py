@@ -52,6 +52,8 @@ async def attach(exchange: "Exchange", session: Session, profile: Profile, claim
         takeover = claim.word in {ClaimWord.RESUMED, ClaimWord.SAME}
         await _enter(exchange, session, presence, profile, takeover=takeover)
     except BaseException:
+        # Undone in the background: whoever tries again is another session, which this does not touch (DEL-26).
+        session.sid = new_id()
         exchange.spawn(exchange.insist(lambda: _undo(exchange, presence), "session.undo"))
         raise
 

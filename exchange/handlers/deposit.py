@@ -14,7 +14,7 @@ from exchange.core.errors import (
     Unavailable,
 )
 from exchange.core.features import HISTORY
-from exchange.core.ids import Offset
+from exchange.core.ids import Offset, order
 from exchange.core.model import Envelope, Link, Record
 from exchange.core.session import Session
 from exchange.front import Settle
@@ -68,8 +68,8 @@ class Deposit:
 
     def filed(self, word: StoredWord, offset: Offset, nodes_count: int) -> None:
         """Take the mailbox's answer."""
-        if word is StoredWord.STORED:
-            self._stored(offset, nodes_count)
+        if word is StoredWord.STORED or (word is StoredWord.DUPLICATE and self._repeats is not None):
+            self._stored(offset, nodes_count)  # a repeat of our own: this request stored it
         elif word is StoredWord.DUPLICATE:
             self.forwarded = False
             self.exchange.witness.repeated()
@@ -95,17 +95,17 @@ class Deposit:
 
     def _stored(self, offset: Offset, nodes_count: int) -> None:
         exchange, command, link = self.exchange, self.command, self.link
-        name = self.session.identified().name
-        exchange.witness.forwarded(command.kind, name, link.name, command.characters, stored=True)
-        if not nodes_count:
-            note = exchange.store.dues.note
-            exchange.spawn(exchange.insist(lambda: note(link.peer, self.until_ms), "mail.note"))
+        exchange.witness.forwarded(command.kind, self.envelope.name, link.name, command.characters, stored=True)
         if exchange.policy.history_keep_ms and link.remembers and HISTORY in self.session.features:
             exchange.spawn(exchange.insist(self._remember, "history.add"))
         self._reply(offset, nodes_count)
 
     def _reply(self, offset: Offset, nodes_count: int) -> None:
-        self.session.sent[self.link.peer] = offset
+        exchange, peer, sent = self.exchange, self.link.peer, self.session.sent
+        if not nodes_count:
+            exchange.spawn(exchange.insist(lambda: exchange.store.dues.note(peer, self.until_ms), "mail.note"))
+        if peer not in sent or order(sent[peer][0]) < order(offset):
+            sent[peer] = (offset, self.envelope.id)
         self._settle(Sent(self.command.kind, self.link.nick, DELIVERED if nodes_count else QUEUED))
 
     def _refuse(self, error: ExchangeError) -> None:
@@ -120,6 +120,8 @@ class Deposit:
     async def _repeat(self) -> None:
         for pause in RETRY_SECONDS:
             await asyncio.sleep(pause)
+            if not self.exchange.tenure.current():
+                continue  # this node may not act now; whoever may renews the lease
             self._repeats = asyncio.get_running_loop().create_future()
             self.send()
             if await self._repeats:

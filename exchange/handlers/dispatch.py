@@ -25,6 +25,7 @@ class Dispatch:
         "_awaited",
         "_counted",
         "_landed",
+        "_unsure",
         "command",
         "envelope",
         "exchange",
@@ -52,6 +53,7 @@ class Dispatch:
         self._awaited = False
         self._landed: bool | None = None
         self._counted = False
+        self._unsure = False
         now_ms = exchange.store.clock.now_ms()
         self.envelope = Envelope(
             command.kind,
@@ -82,6 +84,8 @@ class Dispatch:
         elif self._awaited and self._landed is None:
             self._counted = True
             asyncio.get_running_loop().call_later(LANDING_SECONDS, self._landing_overdue)
+        elif self._unsure:
+            self._refuse(Unavailable())
         else:
             self._sent(taken=self._landed is not False)
 
@@ -96,8 +100,15 @@ class Dispatch:
         late_ms = self.envelope.deadline_ms - self.exchange.store.clock.now_ms()
         asyncio.get_running_loop().call_later(max(0, late_ms) / 1000, self._refuse, Unavailable())
 
-    def landed(self, *, taken: bool) -> None:
+    def landed(self, *, taken: bool | None) -> None:
         """Hear that a recipient on this node got it, or did not (``Landing``)."""
+        if taken is None:
+            self._landed = False
+            if self._counted:
+                self._refuse(Unavailable())
+            else:
+                self._unsure = True
+            return
         self._landed = taken
         if self._counted:
             self._sent(taken=taken)

@@ -1,14 +1,12 @@
 """Who a session is: say so, come back with a token, change name, nickname or features (MAGI-17 to MAGI-19, MAGI-45, -46)."""
 
-import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exchange.core.commands import Identified, Identify
-from exchange.core.errors import NameUnusable
+from exchange.core.errors import NameUnusable, StorageUnavailable
 from exchange.core.features import OFFLINE, RESUME, grant
 from exchange.core.model import Profile
 from exchange.core.session import Session
@@ -16,6 +14,7 @@ from exchange.core.user import LocalUser
 from exchange.entropy import new_token
 from exchange.handlers.attach import attach
 from exchange.handlers.claim import claim, guard, resume
+from exchange.handlers.move import move
 from exchange.handlers.spread import spread
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ async def _change(exchange: "Exchange", session: Session, user: LocalUser, profi
         # It proves who the session is. To come back as somebody else takes a new connection (MAGI-46).
         await guard(exchange, exchange.presence(session), proof=proof)
     if moves:
-        await _move(exchange, session, user, profile)
+        await move(exchange, session, user, profile)
     elif (user.nick, user.features) != (profile.nick, profile.features):
         user.nick, user.features = profile.nick, profile.features
         await spread(exchange, user)
@@ -80,27 +79,10 @@ async def _change(exchange: "Exchange", session: Session, user: LocalUser, profi
         session.token = token
     if OFFLINE in added:
         session.after.append(lambda: _begin_mail(exchange, user))
+    elif OFFLINE in session.features - profile.features:
+        exchange.hub.end_mail(user)
     session.features = profile.features
     return token
-
-
-async def _move(exchange: "Exchange", session: Session, user: LocalUser, profile: Profile) -> None:
-    """Take another name along with uid, friends, mail and invitations (MAGI-18, DEL-25). The token is good for it too."""
-    old_name = user.name
-
-    async def forget(unwanted: str) -> None:
-        await exchange.store.names.forget(unwanted, session.dialect, session.sid)
-
-    presence = replace(exchange.presence(session), name=profile.name)
-    try:
-        await claim(exchange, presence, token=session.token, keep_uid=True)
-        await exchange.store.leases.note(presence)
-    except BaseException:
-        exchange.spawn(exchange.insist(lambda: forget(profile.name), "name.forget"))
-        raise
-    user.name, user.nick, user.features = profile.name, profile.nick, profile.features
-    # Both begin at once, and go on if the caller is cancelled: a repeat would find nothing left to do.
-    await asyncio.gather(exchange.see_to(lambda: forget(old_name), "name.forget"), spread(exchange, user))
 
 
 async def _begin_mail(exchange: "Exchange", user: LocalUser) -> None:
@@ -109,5 +91,8 @@ async def _begin_mail(exchange: "Exchange", user: LocalUser) -> None:
     try:
         state, _ = await exchange.store.mailboxes.state(user.uid)
         await hub.begin_mail(user, state)
+    except StorageUnavailable:
+        await hub.begin_mail(user, None)
+        raise
     finally:
         hub.release(user)

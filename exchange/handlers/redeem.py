@@ -6,6 +6,7 @@ both want their friendships to persist the inviter may be away, for any time: it
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ import structlog
 from exchange.core import throttle
 from exchange.core.commands import Redeem, Redeemed
 from exchange.core.errors import (
-    BlockedByYou,
     InviteExpired,
     InviteUnknown,
     NotConnected,
@@ -30,9 +30,11 @@ from exchange.core.model import Link, Standing
 from exchange.core.session import Session
 from exchange.core.user import LocalUser
 from exchange.entropy import new_id
+from exchange.handlers.block import check_blocks
 from exchange.handlers.identify import identify
+from exchange.handlers.join import join
 from exchange.handlers.once import once
-from exchange.ports import Condition, InviteWord, Notice, PutWord
+from exchange.ports import Condition, InviteWord, Notice
 
 if TYPE_CHECKING:
     from exchange.handlers.exchange import Exchange
@@ -41,6 +43,8 @@ log = structlog.get_logger()
 
 ACTION = "redeem"
 CLAIM_MS = 60_000
+SETTLE_SECONDS = 1.0
+"""How long a reply waits for the code to be used up."""
 BUSY_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 LAPSE_MARGIN_SECONDS = 0.25
 
@@ -76,14 +80,18 @@ async def _redeem(exchange: "Exchange", session: Session, user: LocalUser, comma
     code = command.code
     exchange.hub.hold(user)
     try:
-        link = await _join(exchange, user, inviter, standing, persist=persist)
+        link = await join(exchange, session, inviter, standing, persist=persist)
     except BaseException:
         exchange.hub.release(user)
         exchange.spawn(exchange.insist(lambda: settle(code, inviter, nonce, commit=False), "invite.revert"))
         raise
-    exchange.spawn(exchange.insist(lambda: settle(code, inviter, nonce, commit=True), "invite.settle"))
     # From here on the friendship stands. Whatever the caller hears, the inviter is told and the hold ends.
     session.after.append(lambda: _announce(exchange, user, link))
+    with suppress(TimeoutError):
+        # Before the caller hears of it, so that a crash leaves no code whose use nobody knows. If it takes long it goes on
+        # by itself: the claim keeps everybody else away.
+        async with asyncio.timeout(SETTLE_SECONDS):
+            await exchange.see_to(lambda: settle(code, inviter, nonce, commit=True), "invite.settle")
     try:
         await exchange.hub.reload(user, known=frozenset({inviter}))
     except StorageUnavailable:
@@ -127,7 +135,7 @@ async def _look_up(exchange: "Exchange", session: Session, user: LocalUser, code
         raise InviteUnknown
     if standing is None:
         raise NotConnected
-    await _check_blocks(exchange, user, inviter, standing)
+    await check_blocks(exchange, user, inviter, standing)
     old = user.links.get(inviter)
     persist = (PERSIST in session.features and standing.persistent) or (old is not None and old.persist)
     if not persist and not standing.joinable(exchange.store.clock.now_ms(), exchange.policy.grace_ms):
@@ -135,16 +143,6 @@ async def _look_up(exchange: "Exchange", session: Session, user: LocalUser, code
     if peeked.unconfirmed:
         raise Unconfirmed(standing.nick)
     return inviter, standing, persist
-
-
-async def _check_blocks(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: Standing) -> None:
-    blocks = exchange.store.links.blocks
-    by_user, by_inviter = await asyncio.gather(blocks(user.uid, standing.name), blocks(inviter, user.name))
-    if by_user:
-        raise BlockedByYou(standing.name)
-    if by_inviter:
-        # As of somebody who is gone: nobody learns that they are blocked.
-        raise NotConnected(standing.nick)
 
 
 async def _claim(exchange: "Exchange", code: str, redeemer: Uid, nonce: str) -> None:
@@ -161,61 +159,8 @@ async def _claim(exchange: "Exchange", code: str, redeemer: Uid, nonce: str) -> 
     raise Unavailable
 
 
-async def _join(exchange: "Exchange", user: LocalUser, inviter: Uid, standing: Standing, *, persist: bool) -> Link:
-    """Write both ends of the link and return the caller's. If this raises, a friendship that was none before is none."""
-    links = exchange.store.links
-    old = user.links.get(inviter)
-    here = standing.sessions_count > 0
-    wanted = Link(
-        inviter,
-        new_id(),
-        standing.name,
-        standing.nick,
-        waiting=not here,
-        persist=persist,
-        features=standing.features,
-        status=old.status if old is not None else "",
-        capabilities=old.capabilities if old is not None else (),
-    )
-    put = await links.put(user.uid, wanted)
-    link, mine = put.link, user.end_of(put.link.connection, persist=persist)
-    try:
-        here = here and await _reach(exchange, inviter, mine)
-        if not here:
-            here = await _wait_for(exchange, inviter, mine)
-        if link.waiting == here:
-            # Not if the inviter, coming back, has said more of itself meanwhile.
-            link = replace(link, waiting=not here)
-            await links.put(user.uid, link, condition=Condition.LINKED)
-        if not here and not persist:
-            lapses_seconds = exchange.policy.grace_ms / 1000 + LAPSE_MARGIN_SECONDS
-            exchange.later(lapses_seconds, lambda: _lapse(exchange, user.uid, link))
-    except BaseException:
-        if put.word is PutWord.ADDED:
-            undo = links.end
-            exchange.spawn(exchange.insist(lambda: undo(user.uid, inviter, link.connection), "link.undo"))
-            exchange.spawn(exchange.insist(lambda: undo(inviter, user.uid, link.connection), "link.undo"))
-        raise
-    return link
-
-
-async def _wait_for(exchange: "Exchange", inviter: Uid, mine: Link) -> bool:
-    """Have the link wait for an inviter who is away, perhaps only since a moment ago; return whether it is back by then."""
-    links = exchange.store.links
-    if mine.persist:
-        await links.put(inviter, mine, notice=Notice.QUIET, unseen=True)
-    else:
-        await links.set_aside(inviter, mine, keep_ms=exchange.policy.grace_ms)
-    return await _reach(exchange, inviter, mine)
-
-
-async def _reach(exchange: "Exchange", uid: Uid, link: Link) -> bool:
-    put = await exchange.store.links.put(uid, link, notice=Notice.QUIET, condition=Condition.HERE)
-    return put.word is not PutWord.ABSENT
-
-
 async def _announce(exchange: "Exchange", user: LocalUser, link: Link) -> None:
-    """Tell the inviter who came, then work off what waited for the caller."""
+    """Tell the inviter who came, then work off what waited for the caller; give an inviter who is away its time."""
     mine = user.end_of(link.connection, persist=link.persist)
     try:
         if not link.waiting:
@@ -225,6 +170,9 @@ async def _announce(exchange: "Exchange", user: LocalUser, link: Link) -> None:
             )
     finally:
         exchange.hub.release(user)
+    if link.waiting and not link.persist:
+        lapses_seconds = exchange.policy.grace_ms / 1000 + LAPSE_MARGIN_SECONDS
+        exchange.later(lapses_seconds, lambda: _lapse(exchange, user.uid, link))
 
 
 async def _lapse(exchange: "Exchange", uid: Uid, link: Link) -> None:

@@ -20,7 +20,7 @@ async def spread(exchange: "Exchange", user: LocalUser) -> None:
     exchange.hub.changed()
 
     async def tell_store() -> None:
-        await exchange.store.users.describe(user.uid, user.profile)
+        await exchange.store.users.describe(user.uid, user.profile, generation=user.generation)
         await _show(exchange, user, [(link, Notice.QUIET) for link in user.links])
 
     await exchange.see_to(tell_store, "profile.spread")

@@ -90,6 +90,11 @@ class Delivery:
         """The newest mail that was given."""
         return self._window.cursor
 
+    @property
+    def epoch(self) -> str:
+        """The life of the mailbox that is being read; empty if there never was any mail."""
+        return self._window.epoch
+
     # --- giving ------------------------------------------------------------------------------------------------------
 
     async def begin(self, state: MailState) -> None:
@@ -104,9 +109,12 @@ class Delivery:
             self._window.skip(state.last)
             return
         self._redelivered_to = state.last
-        self.behind = True
-        await self._clear_head()
-        await self._pull()
+        self.behind = self._pulling = True  # nobody else begins to read meanwhile
+        try:
+            await self._clear_head()
+            await self._pull()
+        finally:
+            self._pulling = False
 
     def woken(self, mail: Mail) -> None:
         """Give mail that has just been stored, if it is the next and there is room. The hot path."""
@@ -127,8 +135,11 @@ class Delivery:
             ):
                 self._give(mail.offset, mail.envelope, len(mail.envelope.body))
                 return
-        elif mail.epoch == window.epoch and order(mail.offset) <= order(window.cursor):
-            return  # read out of the mailbox before its wake came
+        elif mail.epoch == window.epoch:
+            if order(mail.offset) <= order(window.cursor):
+                return  # read out of the mailbox before its wake came
+            if order(mail.prev) < order(window.cursor):
+                self._go_back(MailState(mail.epoch, mail.prev, min(mail.prev, window.acked, key=order)))
         self.behind = True
         self.go_on()
 
@@ -142,12 +153,7 @@ class Delivery:
         self._spawn(self._pull_quietly())
 
     def compare(self, state: MailState) -> bool:
-        """Look whether mail was missed, given where the mailbox stands; repair it and return whether it was (DEL-35).
-
-        What was acknowledged and did not reach the mailbox is said again: else it would expire, and its sender be told so.
-        """
-        if not self._ended:
-            self._say()
+        """Look whether mail was missed, given where the mailbox stands; repair it and return whether it was (DEL-35)."""
         if self._pulling or self.behind or self._ended:
             return False
         if state.epoch == self._window.epoch and order(state.last) == order(self._window.cursor):
@@ -166,9 +172,11 @@ class Delivery:
 
     async def _pull(self) -> None:
         self._pulling = True
+        stuck: Offset = ""
         try:
             while not self._ended and self._window.room_count:
                 window = self._window
+                self._newest = NOWHERE  # what was stored before this moment is read now
                 page = await self._store.mailboxes.read(
                     self._user.uid, window.cursor, count=window.room_count, bytes_=window.room_bytes
                 )
@@ -176,9 +184,11 @@ class Delivery:
                     continue
                 for letter in page.letters:
                     if letter.until_ms <= self._store.clock.now_ms():
-                        if len(window):
-                            # Acknowledged along with others, its sender would never hear of it: those first.
+                        if len(window) or letter.offset == stuck or not await self._said_all():
+                            # Acknowledged along with others, its sender would never hear of it: those first. And what
+                            # could not be ended is looked at again later.
                             return
+                        stuck = letter.offset
                         await self._clear_expired()
                         break
                     self._give(letter.offset, letter.envelope, letter.size_bytes)
@@ -216,7 +226,7 @@ class Delivery:
     async def _clear_head(self) -> None:
         """Before anything is given: end what is past its time, and part with a letter that its reader keeps failing on."""
         await self._clear_expired()
-        while True:
+        while not self._ended:
             page = await self._store.mailboxes.read(self._user.uid, self._window.cursor, count=1, bytes_=0)
             if not page.letters:
                 return
@@ -256,20 +266,27 @@ class Delivery:
         if freed and self._window.count_most == 1:
             self._window.count_most = self._rules.window_count
         if self._unsaid_count >= ACK_COUNT:
-            self._say()
+            self.say()
         elif self._ack_timer is None:
-            self._ack_timer = asyncio.get_running_loop().call_later(ACK_SECONDS, self._say)
+            self._ack_timer = asyncio.get_running_loop().call_later(ACK_SECONDS, self.say)
         if self.behind:
             self.go_on()
         return True
 
-    def _say(self) -> None:
+    def say(self) -> None:
+        """Pass on what was acknowledged and could not be passed on so far, if there is any."""
         if self._ack_timer is not None:
             self._ack_timer.cancel()
             self._ack_timer = None
         self._unsaid_count = 0
         if order(self._window.acked) > order(self._said):
             self._spawn(self._pass_on(self._window.acked, self._window.epoch))
+
+    async def _said_all(self) -> bool:
+        """Pass on what was acknowledged; tell whether the mailbox knows all of it."""
+        if order(self._window.acked) > order(self._said):
+            await self._pass_on(self._window.acked, self._window.epoch)
+        return order(self._said) >= order(self._window.acked)
 
     async def _pass_on(self, upto: Offset, epoch: str) -> None:
         try:
@@ -287,7 +304,7 @@ class Delivery:
     def end(self) -> None:
         """Give nothing more; pass on what was acknowledged."""
         self._ended = True
-        self._say()
+        self.say()
 
     # --- a store that went back --------------------------------------------------------------------------------------
 
@@ -298,14 +315,17 @@ class Delivery:
             window.epoch = state.epoch
         if state.epoch == window.epoch and order(state.last) >= order(window.cursor):
             return True
-        lost = order(state.last) if state.epoch == window.epoch else (0, 0)
+        self._go_back(state)
+        return False
+
+    def _go_back(self, state: MailState) -> None:
+        """The mailbox is at ``state`` and was further before: its newest mail is lost."""
+        since_ms = order(state.last)[0] if state.epoch == self._window.epoch else 0
         self._counts.rollbacks += 1
-        log.error("mailbox.went_back", since_ms=lost[0])
+        log.error("mailbox.went_back", since_ms=since_ms)
         self._window = self._new_window(state)
         self._said = state.acked
-        self._newest = NOWHERE
-        self._teller.tell(MailLost(lost[0]))
-        return False
+        self._teller.tell(MailLost(since_ms))
 
     def _new_window(self, state: MailState) -> Window:
         return Window(

@@ -32,8 +32,10 @@ class Flaps:
             timer.cancel()
         return told
 
-    def clear(self) -> None:
-        """Tell nothing any more."""
+    def clear(self) -> dict[Uid, Link]:
+        """Tell nothing any more; return what was told last of friends whose going was not."""
+        told = {friend: link for friend, (_, link) in self._pending.items()}
         for timer, _ in self._pending.values():
             timer.cancel()
         self._pending.clear()
+        return told

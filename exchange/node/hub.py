@@ -18,7 +18,7 @@ from exchange.core.model import Envelope, Kind, Link, MailState
 from exchange.core.session import Session, State
 from exchange.core.user import LocalUser
 from exchange.core.wakes import Linked, Mail, Replaced, Unlinked, Wake
-from exchange.front import Ending, Landing, Teller, Tenure
+from exchange.front import Ending, Landing, Teller, Tenure, Unsaid
 from exchange.hotcounts import HotCounts
 from exchange.node.delivery import RULES, Delivery, MailRules
 from exchange.node.reconcile import reload_all
@@ -72,19 +72,21 @@ class LocalHub:
         teller = self._find_teller(session)
         before = self._seats.get(user.uid)
         if before is not None and before.session is not session:
-            self._displace(before)
+            self.displace(before)
         user.held += 1
         self.changes_count += 1
         self._seats[user.uid] = Seat(user, session, teller)
 
-    def unseat(self, user: LocalUser) -> None:
+    def unseat(self, user: LocalUser) -> Unsaid:
         seat = self._seats.get(user.uid)
+        unsaid = Unsaid()
         if seat is not None and seat.user is user:
             del self._seats[user.uid]
-            seat.end()
+            unsaid = seat.end()
             self.changes_count += 1
         self._drop_envelopes(user, "live_gone")
         user.backlog.clear()
+        return unsaid
 
     def holds(self, uid: Uid) -> bool:
         return uid in self._seats
@@ -131,12 +133,21 @@ class LocalHub:
         if seat is not None and seat.user is user:
             seat.teller.tell(event)
 
-    async def begin_mail(self, user: LocalUser, state: MailState) -> None:
+    async def begin_mail(self, user: LocalUser, state: MailState | None) -> None:
         seat = self._seats.get(user.uid)
         if seat is None or seat.user is not user or OFFLINE not in seat.session.features or seat.delivery is not None:
             return
         seat.delivery = Delivery(user, seat.session, seat.teller, self._store, self._rules, self._counts, self._spawn)
-        await seat.delivery.begin(state)
+        if state is None:
+            seat.delivery.behind = True  # it is read as soon as the store answers
+        else:
+            await seat.delivery.begin(state)
+
+    def end_mail(self, user: LocalUser) -> None:
+        seat = self._seats.get(user.uid)
+        if seat is not None and seat.user is user and seat.delivery is not None:
+            seat.delivery.end()
+            seat.delivery = None
 
     def ack(self, user: LocalUser, upto: Offset) -> bool:
         seat = self._seats.get(user.uid)
@@ -175,7 +186,9 @@ class LocalHub:
         self.tenure.doubt()
         self.gaps_count += 1
         log.warning("wakes.gap", users=len(self._seats))
-        self._spawn(reload_all(self, self._store))
+        # As of now: what is accepted from here on is accepted by a store that is back.
+        sent = [(seat, dict(seat.session.sent)) for seat in self._seats.values() if seat.session.sent]
+        self._spawn(reload_all(self, self._store, sent))
 
     # --- one wake ----------------------------------------------------------------------------------------------------
 
@@ -184,6 +197,8 @@ class LocalHub:
         if full and type(wake) is Envelope:
             self._refuse(wake, "live_full")
             return
+        if full and type(wake) is Mail:
+            wake = wake._replace(envelope=None)  # the mailbox has it
         user.backlog.append(wake)
         user.backlog_bytes += _size(wake)
 
@@ -209,7 +224,7 @@ class LocalHub:
         elif type(wake) is Replaced:
             self._counts.wakes_replaced += 1
             if wake.sid != seat.session.sid:
-                self._displace(seat)
+                self.displace(seat)
 
     def _hand_over(self, seat: Seat, envelope: Envelope, link: Link) -> None:
         if self._now_ms() > envelope.deadline_ms:
@@ -221,10 +236,10 @@ class LocalHub:
         if self._expected:
             self._land(envelope, taken=True)
 
-    def _refuse(self, envelope: Envelope, reason: str) -> None:
+    def _refuse(self, envelope: Envelope, reason: str, *, taken: bool | None = False) -> None:
         setattr(self._counts, reason, getattr(self._counts, reason) + 1)
         if self._expected:
-            self._land(envelope, taken=False)
+            self._land(envelope, taken=taken)
 
     def _drop_envelopes(self, user: LocalUser, reason: str) -> None:
         kept = [wake for wake in user.backlog if type(wake) is not Envelope]
@@ -235,7 +250,7 @@ class LocalHub:
         user.backlog.extend(kept)
         user.backlog_bytes = 0
 
-    def _land(self, envelope: Envelope, *, taken: bool) -> None:
+    def _land(self, envelope: Envelope, *, taken: bool | None) -> None:
         landing = self._expected.pop((envelope.sender, envelope.id), None)
         if landing is not None:
             landing.landed(taken=taken)
@@ -281,7 +296,7 @@ class LocalHub:
         if now is not None and now.waiting and now.connection == link.connection:
             seat.teller.tell(FriendChanged(now))
 
-    def _displace(self, seat: Seat) -> None:
+    def displace(self, seat: Seat) -> None:
         """Another session took over: this one hears nothing more, and its client is told to go (MAGI-46)."""
         seat.session.state = State.ENDED
         self.unseat(seat.user)
@@ -327,7 +342,7 @@ class LocalHub:
                 self._refuse(envelope, "live_unlinked")
         except ExchangeError as error:
             log.warning("table.unread", reason=str(error))
-            self._refuse(envelope, "live_unlinked")
+            self._refuse(envelope, "live_unlinked", taken=None)
         finally:
             self.release(user)
 
@@ -372,4 +387,5 @@ class LocalHub:
 
 
 def _size(wake: Wake) -> int:
-    return len(wake.body) if type(wake) is Envelope else 0
+    envelope = wake.envelope if type(wake) is Mail else wake
+    return len(envelope.body) if type(envelope) is Envelope else 0

@@ -48,6 +48,9 @@ class Lease:
         self._steady = clock.steady
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._attached = True
+        """Whether every session is attached under this node's present id."""
 
     def current(self) -> bool:
         """Tell whether the lease certainly still holds. Cheap enough to ask before every message."""
@@ -65,9 +68,11 @@ class Lease:
         """
         if self.current():
             return
-        async with self._lock:
-            if not self.current():
-                await self._renew()
+        if self._renewal is None or self._renewal.done():
+            # In a task of its own: somebody who runs out of patience must not leave it half done.
+            self._renewal = asyncio.get_running_loop().create_task(self._renew_unless_current())
+            self._renewal.add_done_callback(_heard)
+        await asyncio.shield(self._renewal)
 
     async def start(self) -> None:
         """Take the lease and keep it."""
@@ -103,6 +108,11 @@ class Lease:
             except Exception:
                 log.exception("lease.failed")
 
+    async def _renew_unless_current(self) -> None:
+        async with self._lock:
+            if not self.current():
+                await self._renew()
+
     async def _renew(self) -> None:
         sent = self._steady()
         if not await self._extend():
@@ -112,12 +122,21 @@ class Lease:
             self.fenced_count += 1
             log.error("node.fenced", node_id=self.info.id)
             self.info = self._start_over()
+            self._attached = False
             sent = self._steady()
             if not await self._extend():
                 raise Unavailable
+        if not self._attached:
             await self._attach_all()
+            self._attached = True
         self._until = sent + TRUSTED_SHARE * self._ttl_seconds
         self.renewed_ms = self._clock.now_ms()
 
     async def _extend(self) -> bool:
         return await self._leases.renew(self.info, ttl_ms=int(self._ttl_seconds * 1000), draining=self.draining)
+
+
+def _heard(renewal: "asyncio.Task[None]") -> None:
+    """Take note of how a renewal ended, even if everybody who waited for it has gone."""
+    if not renewal.cancelled() and renewal.exception() is not None:
+        log.warning("lease.unrenewed", reason=str(renewal.exception()))

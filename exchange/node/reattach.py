@@ -11,11 +11,11 @@ from functools import partial
 import structlog
 
 from exchange.core.errors import ExchangeError
-from exchange.core.events import FriendChanged, FriendWent
+from exchange.core.events import FriendCame, FriendChanged, FriendWent
 from exchange.core.links import LinkTable, changed, differences
 from exchange.core.session import State
 from exchange.entropy import new_id
-from exchange.front import Ending, Teller
+from exchange.front import Ending, Teller, Unsaid
 from exchange.handlers.attach import attach
 from exchange.handlers.claim import Displaced, reclaim
 from exchange.handlers.exchange import Exchange
@@ -41,7 +41,7 @@ async def attach_all(exchange: Exchange, roster: Roster) -> None:
 async def _attach_again(exchange: Exchange, connection: Connection) -> None:
     session = connection.session
     user = session.identified()
-    exchange.hub.unseat(user)
+    unsaid = exchange.hub.unseat(user)
     exchange.store.wakes.forget(user.uid)
     before, session.sid = session.sid, new_id()
     try:
@@ -61,13 +61,21 @@ async def _attach_again(exchange: Exchange, connection: Connection) -> None:
         session.after.clear()
         await exchange.leave(session)
         return
-    _tell_differences(connection, user.links, session.identified().links)
+    _tell_differences(connection, _as_told(user.links, unsaid), session.identified().links)
     await exchange.finish(session)
 
 
+def _as_told(links: LinkTable, unsaid: Unsaid) -> LinkTable:
+    """Return a table as the client knows it: without friends it has not heard of, and with those whose going it has not."""
+    told = (unsaid.gone.get(link.peer, link) for link in links if link.peer not in unsaid.come)
+    return LinkTable(told, links.rev)
+
+
 def _tell_differences(teller: Teller, old: LinkTable, new: LinkTable) -> None:
-    _, went = differences(old, new)
+    came, went = differences(old, new)
     for link in went:
         teller.tell(FriendWent(link.name, link.nick))
+    for link in came:
+        teller.tell(FriendCame(link))
     for _, link in changed(old, new):
         teller.tell(FriendChanged(link))

@@ -3,7 +3,7 @@
 from exchange.core.ids import Uid
 from exchange.core.session import Session
 from exchange.core.user import LocalUser
-from exchange.front import Teller
+from exchange.front import Teller, Unsaid
 from exchange.node.delivery import Delivery
 from exchange.node.flaps import Flaps
 
@@ -26,8 +26,8 @@ class Seat:
         self.flaps = Flaps()
         self.delivery: Delivery | None = None
 
-    def end(self) -> None:
-        """Nothing is told here any more; what was acknowledged is passed on."""
-        self.flaps.clear()
+    def end(self) -> Unsaid:
+        """Nothing is told here any more, and what was acknowledged is passed on; return what was not told."""
         if self.delivery is not None:
             self.delivery.end()
+        return Unsaid(frozenset(self.unannounced), self.flaps.clear())

@@ -14,7 +14,7 @@ class InviteWord(Enum):
     CLAIMED = "claimed"
     UNKNOWN = "unknown"  # never made, used, or gone for a minute
     EXPIRED = "expired"  # past its time, record still there
-    BUSY = "busy"  # somebody else is redeeming it at this moment
+    BUSY = "busy"  # somebody is redeeming it at this moment; of a look, also: nobody said what came of it
     COLLISION = "collision"  # another open invitation has this code
     FULL = "full"  # too many open invitations of this user
 
@@ -57,8 +57,9 @@ class Invites(Protocol):
     async def claim(self, code: str, redeemer: Uid, nonce: str, *, claim_ms: int) -> InviteWord:
         """Take an open invitation for one redeem, in one step: of simultaneous claims exactly one gets ``CLAIMED``.
 
-        The same ``nonce`` gets it again; a claim that was not settled lapses after ``claim_ms``. Else ``BUSY``,
-        ``EXPIRED`` or ``UNKNOWN``.
+        The same ``nonce`` gets it again. A claim that was not settled lapses after ``claim_ms``. Nobody knows then
+        whether it made a friendship, and single use goes first: only the same redeemer can claim it anew, until it is
+        settled after all. Else ``BUSY``, ``EXPIRED`` or ``UNKNOWN``.
         """
 
     async def settle(self, code: str, uid: Uid, nonce: str, *, commit: bool) -> None:

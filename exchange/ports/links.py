@@ -1,5 +1,6 @@
 """Tables of links."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -87,11 +88,14 @@ class Links(Protocol):
         is set aside for a quick reconnect of ``uid``. A link that was only set aside is forgotten without notice.
         """
 
-    async def block(self, uid: Uid, name: str) -> None:
-        """Enter a name among those ``uid`` wants nothing to do with."""
+    async def block(self, uid: Uid, name: str, peers: Collection[Uid], *, most: int) -> bool:
+        """Enter a name, and who is known to have it, among those ``uid`` wants nothing to do with.
+
+        ``False``: nothing was entered, it would be more than ``most`` names, or as many users.
+        """
 
     async def unblock(self, uid: Uid, name: str) -> bool:
-        """Remove a name again; return whether it was there."""
+        """Remove a name again, and whoever was entered with it; return whether there was anything."""
 
-    async def blocks(self, uid: Uid, name: str) -> bool:
-        """Tell whether ``uid`` has blocked this name."""
+    async def blocks(self, uid: Uid, name: str, peer: Uid) -> str | None:
+        """Tell under which name ``uid`` has blocked this name or this user; ``None``: neither is blocked."""

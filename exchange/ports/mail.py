@@ -78,6 +78,9 @@ class Mailboxes(Protocol):
     async def state(self, uid: Uid) -> tuple[MailState, int]:
         """Return where a mailbox stands, and the revision of its user's table of links (DEL-35)."""
 
+    async def knows(self, uid: Uid, sender: Uid, id_: str) -> bool:
+        """Tell whether a message of this sender was stored, within the dedupe time."""
+
     async def read(self, uid: Uid, after: Offset, *, count: int, bytes_: int) -> Page:
         """Return mail after an offset: at most ``count`` letters, and not more than ``bytes_`` but for the first one."""
 

@@ -74,5 +74,11 @@ class Names(Protocol):
     async def forget(self, name: str, dialect: str, sid: str) -> bool:
         """Forget ``name`` at once if ``sid`` holds it, with any token: its holder goes by another one now."""
 
+    async def keep(self, name: str, dialect: str, uid: Uid) -> bool:
+        """Let a name that nobody holds wait for its owner without end, if it is ``uid``'s and waits for a token.
+
+        Returns whether it does.
+        """
+
     async def find(self, name: str, dialect: str) -> Uid | None:
         """Return the uid of whoever holds ``name`` now, or ``None`` if nobody does (grace does not count)."""

@@ -56,8 +56,12 @@ class Users(Protocol):
         meanwhile; a ``sid`` that was never there, or was removed by a takeover, changes and returns nothing.
         """
 
-    async def describe(self, uid: Uid, profile: Profile) -> None:
-        """Change how a user is described. Links of its friends are changed by :meth:`Links.put`."""
+    async def displaced(self, uid: Uid, sid: str) -> bool:
+        """Tell whether another session of a user stands where this one stood."""
+
+    async def describe(self, uid: Uid, profile: Profile, *, generation: int) -> None:
+        """Change how a user is described, unless a session of a later generation stands. Links of its friends are changed
+        by :meth:`Links.put`."""
 
     async def standing(self, uid: Uid) -> Standing | None:
         """Return whether a user is here, or ``None`` if nothing is known of it any more."""

@@ -39,6 +39,8 @@ class ChaosClient:
         self.friends: set[str] = set()
         self.complaint = ""
         """What the exchange did that ends this client for good: a promise broken that no rule is about."""
+        self.turned_away: list[str] = []
+        """Why it was not let in, each time."""
         self.pending: dict[str, Letter] = {}
         self.online = asyncio.Event()
         self._random = random.Random(f"{seed}/{name}")
@@ -144,6 +146,7 @@ class ChaosClient:
         async with asyncio.timeout(OPEN_SECONDS):
             reply = await link.identify(self.name, self.habits.features, self.token, self._hear)
         if reply["type"] == "error":
+            self.turned_away.append(reply.get("code") or reply["message"])
             if reply.get("code") == "token_invalid":
                 self.complaint = "its token is not taken"
             return

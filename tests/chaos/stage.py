@@ -17,8 +17,9 @@ from tests.chaos.habits import Habits
 from tests.chaos.history import History, Op
 from tests.chaos.inventory import inspect, waiting
 from tests.chaos.pace import pause
+from tests.chaos.rig import SOUND, Rig
 from tests.chaos.rules import Violation
-from tests.harness.cluster import EXCHANGE, Cluster, Program, cluster
+from tests.harness.cluster import Cluster, Program, cluster
 from tests.harness.waiting import eventually
 
 SETTLE_SECONDS = 60.0
@@ -56,10 +57,11 @@ class Outcome:
 class Stage:
     """A running cluster and everybody who uses it."""
 
-    def __init__(self, name: str, seed: int, box: Cluster) -> None:
+    def __init__(self, name: str, seed: int, box: Cluster, rig: Rig = SOUND) -> None:
         self.name = name
         self.seed = seed
         self.box = box
+        self.rig = rig
         self.random = random.Random(f"{seed}/{name}")
         self.history = History()
         self.clients: list[ChaosClient] = []
@@ -129,8 +131,8 @@ class Stage:
         for client in self.clients:
             client.come_back()
         try:
-            await self.all_online(seconds)
-            await eventually(lambda: not any(client.pending for client in self._lasting()), seconds)
+            await self.all_online(self._patience(seconds))
+            await eventually(lambda: not any(client.pending for client in self._lasting()), self._patience(seconds))
             await self.until(self._empty, seconds)
         except AssertionError as error:
             left = sum(len(client.pending) for client in self._lasting())
@@ -148,11 +150,15 @@ class Stage:
         Raises:
             AssertionError: It was not so in this time.
         """
+        seconds = self._patience(seconds)
         deadline = self.history.clock() + seconds
         while not await condition():
             if self.history.clock() > deadline:
                 raise AssertionError(f"not so within {seconds:g} s")
             await pause(0.1)
+
+    def _patience(self, seconds: float) -> float:
+        return self.rig.patience(seconds, broken=bool(self._broken))
 
     async def _empty(self) -> bool:
         return not await waiting(str(self.box.valkey.socket))
@@ -164,7 +170,7 @@ class Stage:
             self.require(not client.complaint, f"{client.name}: {client.complaint}")
         found = [*self._broken, *await inspect(str(self.box.valkey.socket))]
         verdict = await asyncio.to_thread(check, self.history, extra=found)
-        if not verdict:
+        if not verdict and self.rig == SOUND:  # of anything else it is expected
             self.history.save(self.box.keep_logs() / f"{self.name}-{self.seed}.jsonl")
         return Outcome(self.name, self.seed, verdict, self.history, self.measured)
 
@@ -204,18 +210,21 @@ async def stage(
     workers: int = 1,
     settings: Mapping[str, str] | None = None,
     store_options: Sequence[str] = (),
-    launch: Sequence[str] = EXCHANGE,
+    rig: Rig = SOUND,
 ) -> AsyncIterator[Stage]:
-    """Set a cluster up; when the scenario breaks off, its history is kept and said where.
+    """Set a cluster up as the scenario wants it, but for what ``rig`` changes.
 
-    ``launch`` is how its nodes are started (:mod:`tests.chaos.launch`).
+    When the scenario breaks off, its history is kept and said where.
     """
+    options = store_options if rig.store_options is None else rig.store_options
     with contextlib.ExitStack() as stack:
-        box = cluster(0, workers=workers, settings={**UNLIMITED, **(settings or {})}, store_options=store_options)
-        scene = Stage(name, seed, await asyncio.to_thread(stack.enter_context, box))
+        box = cluster(0, settings={**UNLIMITED, **(settings or {}), **rig.settings}, store_options=options)
+        scene = Stage(name, seed, await asyncio.to_thread(stack.enter_context, box), rig)
         try:
+            for _ in range(workers):
+                scene.box.add_worker(launch=rig.launch())
             for _ in range(nodes):
-                await asyncio.to_thread(scene.box.add_node, launch=launch)
+                await asyncio.to_thread(scene.box.add_node, launch=rig.launch())
             yield scene
         except BaseException:
             kept = Path(tempfile.mkdtemp(prefix="magi-history-")) / f"{name}-{seed}.jsonl"

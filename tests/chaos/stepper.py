@@ -14,6 +14,9 @@ and again until every sequence of choices was tried::
 
     explored = await explore(scenario)
 
+A choice of 0 goes on with whoever was let go last, or, if that does not wait for the store, with something that was begun on
+its behalf. Whatever else is taken then cuts in. Where there are too many interleavings, all with a few such cuts are tried: few bugs need more.
+
 Time stands still while anybody waits at the store, and then goes on to the next timer at once: timers are late rather than
 early, no run waits for one, and a run under the same choices is the same run.
 """
@@ -22,21 +25,42 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 STUCK_SECONDS = 60.0
 """Of the time that stands still: so much later, nobody is helped by a timer any more."""
 RUNS_MOST = 20_000
 
+_actor = ContextVar("actor", default="")
+"""On whose behalf something runs: handed on to whatever is begun in the background."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """At one moment ``options`` calls waited; the one with number ``taken`` was let go."""
+    """At one moment ``options`` calls waited; the one with number ``taken`` was let go.
+
+    The first ``free`` of them cut nobody off.
+    """
 
     taken: int
     options: int
     who: str
+    free: int
+
+    @property
+    def cuts(self) -> bool:
+        return self.taken >= self.free
+
+
+class _Waiting(NamedTuple):
+    """One call that waits to be let go."""
+
+    actor: str
+    task: "asyncio.Task[Any] | None"
+    call: str
+    gate: "asyncio.Future[None]"
 
 
 class Stuck(AssertionError):
@@ -49,7 +73,8 @@ class Stepper:
     def __init__(self, choices: Sequence[int] = ()) -> None:
         self.trail: list[Choice] = []
         self._choices = list(choices)
-        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
+        self._last: _Waiting | None = None
         self._running = False
         self._now = 0.0
 
@@ -62,6 +87,19 @@ class Stepper:
             await original()
 
         store.reach = reach
+
+    def linger(self, port: Any, *methods: str) -> None:
+        """Make a step of the way back, too: what a call found may be old when its caller hears of it."""
+        for name in methods:
+            setattr(port, name, self._lingering(getattr(port, name)))
+
+    def _lingering(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def call(*args: Any, **fields: Any) -> Any:
+            outcome = await method(*args, **fields)
+            await self.stop_here(f"{method.__qualname__} replies")
+            return outcome
+
+        return call
 
     def delay(self, wakes: Any) -> None:
         """Make a step of every wake on its way to a node, too. They stay in order; call it before the node listens."""
@@ -76,7 +114,9 @@ class Stepper:
         def hear(*wake: Any) -> None:
             pending.append(wake)
             if len(pending) == 1:
-                task = asyncio.get_running_loop().create_task(pass_on(), name="wakes")
+                context = copy_context()
+                context.run(_actor.set, "wakes")
+                task = asyncio.get_running_loop().create_task(pass_on(), context=context)
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
 
@@ -86,10 +126,8 @@ class Stepper:
         """Wait to be let go; returns at once if nothing is being stepped. ``call`` is for whoever reads the trail."""
         if not self._running:
             return
-        task = asyncio.current_task()
         gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        who = task.get_name() if task is not None else "?"
-        entry = (f"{who}:{call}" if call else who, gate)
+        entry = _Waiting(_actor.get(), asyncio.current_task(), call, gate)
         self._waiting.append(entry)
         try:
             await gate
@@ -109,7 +147,11 @@ class Stepper:
         loop: Any = asyncio.get_running_loop()
         self._now = started = loop.time()
         loop.time = lambda: self._now
-        tasks = [asyncio.create_task(work, name=f"task{number}") for number, work in enumerate(works)]
+        tasks = []
+        for number, work in enumerate(works):
+            context = copy_context()
+            context.run(_actor.set, f"task{number}")
+            tasks.append(asyncio.create_task(work, name=f"task{number}", context=context))
         try:
             await self.quiet()
             while self._waiting or not all(task.done() for task in tasks):
@@ -123,17 +165,29 @@ class Stepper:
             del loop.time  # that of its class is right again
             for task in tasks:
                 task.cancel()
-            for _, gate in self._waiting:
-                gate.cancel()
+            for waiting in self._waiting:
+                waiting.gate.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return [task.exception() or task.result() for task in tasks]
 
     def _let_go(self) -> None:
         number = len(self.trail)
         taken = self._choices[number] if number < len(self._choices) else 0
-        who, gate = self._waiting.pop(taken)
-        self.trail.append(Choice(taken, len(self._waiting) + 1, who))
-        gate.set_result(None)
+        waiting, options = self._waiting, len(self._waiting)
+        waiting.sort(key=self._distance)  # stable: otherwise they keep the order in which they came
+        nearest = self._distance(waiting[0])
+        free = sum(self._distance(one) == nearest for one in waiting)
+        self._last = one = waiting.pop(taken)
+        who = f"{one.actor}:{one.call}" if one.call else one.actor
+        self.trail.append(Choice(taken, options, who, free))
+        one.gate.set_result(None)
+
+    def _distance(self, one: _Waiting) -> int:
+        """Return how little a call has to do with the one that was let go last."""
+        last = self._last
+        if last is None or one.actor != last.actor:
+            return 2
+        return 0 if one.task is last.task else 1
 
     async def quiet(self) -> None:
         """Let everybody run who can, until nobody is left but us. Timers that are not due stay."""
@@ -158,14 +212,18 @@ def _timers() -> list[asyncio.TimerHandle]:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """How many interleavings there were; ``whole`` unless there are more than were tried."""
+    """How many interleavings there were within the bounds; ``whole`` if all of them were tried."""
 
     runs: int
     whole: bool
 
 
 async def explore(
-    scenario: Callable[[Stepper], Awaitable[None]], *, runs_most: int = RUNS_MOST, depth_most: int = 200
+    scenario: Callable[[Stepper], Awaitable[None]],
+    *,
+    runs_most: int = RUNS_MOST,
+    depth_most: int = 200,
+    cuts_most: int = 200,
 ) -> Explored:
     """Run a scenario under all sequences of choices, depth first. A failure says which choices lead to it.
 
@@ -173,6 +231,7 @@ async def explore(
         scenario: Builds its world anew each time and asserts what must be so; it must be deterministic.
         runs_most: Give up after so many.
         depth_most: Choices after so many are not varied.
+        cuts_most: Runs with more cuts than this are left out.
     """
     choices: list[int] = []
     for runs in range(1, runs_most + 1):
@@ -183,16 +242,19 @@ async def explore(
             steps = " ".join(f"{step.who}({step.taken}/{step.options})" for step in stepper.trail)
             error.add_note(f"run {runs}; Stepper({[step.taken for step in stepper.trail]}): {steps}")
             raise
-        following = _next(stepper.trail[:depth_most])
+        following = _next(stepper.trail[:depth_most], cuts_most)
         if following is None:
             return Explored(runs, whole=len(stepper.trail) <= depth_most)
         choices = following
     return Explored(runs_most, whole=False)
 
 
-def _next(trail: Sequence[Choice]) -> list[int] | None:
+def _next(trail: Sequence[Choice], cuts_most: int) -> list[int] | None:
     """Return the choices after these, as counting does: the last one that has another option takes it."""
     for number in range(len(trail) - 1, -1, -1):
-        if trail[number].taken + 1 < trail[number].options:
-            return [*(step.taken for step in trail[:number]), trail[number].taken + 1]
+        before, step = trail[:number], trail[number]
+        taken = step.taken + 1
+        cuts = sum(one.cuts for one in before) + (taken >= step.free)
+        if taken < step.options and cuts <= cuts_most:
+            return [*(one.taken for one in before), taken]
     return None

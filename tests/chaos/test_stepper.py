@@ -6,8 +6,10 @@ from math import comb
 import pytest
 
 from exchange.core.ids import Uid
+from exchange.core.model import NodeInfo
 from exchange.core.wakes import Replaced, Wake
 from exchange.storage.memory.state import Memory
+from exchange.storage.memory.store import memory_store
 from exchange.storage.memory.wakes import Wakes
 from tests.chaos.stepper import Explored, Stepper, Stuck, explore
 
@@ -63,10 +65,24 @@ async def test_a_lost_update_is_found_and_can_be_played_again():
     with pytest.raises(AssertionError) as failure:
         await explore(scenario)
     (note,) = failure.value.__notes__
-    assert note.startswith("run 1; Stepper([0, 0, 0, 0]): task0:add(0/2) task1:add(0/2)")
+    assert note.startswith("run 2; Stepper([0, 1, 0, 0]): task0:add(0/2) task1:add(1/2)")
     with pytest.raises(AssertionError):
-        await scenario(Stepper([0, 0, 0, 0]))
-    await scenario(Stepper([0, 1]))  # one after the other
+        await scenario(Stepper([0, 1, 0, 0]))
+    await scenario(Stepper([0, 0]))  # one after the other
+
+
+@pytest.mark.parametrize(("cuts", "orders"), [(0, "aabb bbaa"), (1, "aabb abba baab bbaa")])
+async def test_runs_in_which_nobody_is_cut_off_often_can_be_tried_alone(cuts, orders):
+    seen = []
+
+    async def scenario(stepper: Stepper) -> None:
+        memory, log = Memory(), []
+        stepper.attach(memory)
+        await stepper.run(counting(memory, "a", 2, log), counting(memory, "b", 2, log))
+        seen.append("".join(log))
+
+    assert (await explore(scenario, cuts_most=cuts)).whole
+    assert sorted(seen) == orders.split()
 
 
 async def test_a_task_that_waits_for_another_one_is_no_choice():
@@ -209,3 +225,23 @@ async def test_calls_pass_freely_while_nothing_is_stepped():
     Stepper().attach(memory)
     async with asyncio.timeout(5):
         await memory.reach()
+
+
+async def test_what_a_call_found_may_be_old_when_it_is_heard_of():
+    found = set()
+
+    async def scenario(stepper: Stepper) -> None:
+        memory = Memory()
+        store = memory_store(memory)
+        stepper.attach(memory)
+        stepper.linger(store.leases, "nodes")
+        node = NodeInfo("node1", "0", 0)
+
+        async def looks() -> None:
+            nodes = await store.leases.nodes()
+            found.add((len(nodes), len(memory.nodes)))
+
+        await stepper.run(looks(), store.leases.renew(node, ttl_ms=1000, draining=False))
+
+    assert await explore(scenario) == Explored(3, whole=True)
+    assert found == {(0, 0), (0, 1), (1, 1)}

@@ -126,14 +126,28 @@ async def test_the_same_nonce_of_the_same_redeemer_gets_its_claim_again(store: S
     assert await store.invites.claim("ABC123", "u3", "n1", claim_ms=LIFE_MS) is InviteWord.BUSY
 
 
-async def test_a_claim_that_was_not_settled_lapses(store: Store, pass_time) -> None:
+async def test_a_claim_that_was_not_settled_lapses_and_burns_the_code_for_everybody_else(
+    store: Store, pass_time
+) -> None:
     await opened(store)
     await store.invites.claim("ABC123", "u2", "n1", claim_ms=40)
     await pass_time(50)
-    assert await word_of(store) is InviteWord.OPEN
-    assert await store.invites.claim("ABC123", "u3", "n2", claim_ms=LIFE_MS) is InviteWord.CLAIMED
+    assert await word_of(store) is InviteWord.BUSY
+    assert await store.invites.claim("ABC123", "u3", "n2", claim_ms=LIFE_MS) is InviteWord.UNKNOWN
+    assert await store.invites.claim("ABC123", "u2", "n3", claim_ms=LIFE_MS) is InviteWord.CLAIMED
     await store.invites.settle("ABC123", "u1", "n1", commit=True)
     assert await word_of(store) is InviteWord.BUSY
+
+
+@pytest.mark.parametrize(("commit", "word"), [(True, InviteWord.UNKNOWN), (False, InviteWord.CLAIMED)])
+async def test_a_claim_that_lapsed_can_still_be_settled(
+    store: Store, pass_time, commit: bool, word: InviteWord
+) -> None:
+    await opened(store)
+    await store.invites.claim("ABC123", "u2", "n1", claim_ms=40)
+    await pass_time(50)
+    await store.invites.settle("ABC123", "u1", "n1", commit=commit)
+    assert await store.invites.claim("ABC123", "u3", "n2", claim_ms=LIFE_MS) is word
 
 
 async def test_a_repeat_does_not_change_when_a_claim_lapses(store: Store, pass_time) -> None:

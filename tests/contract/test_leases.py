@@ -1,6 +1,7 @@
 """What ``exchange.ports.Leases`` promises."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -160,9 +161,11 @@ async def test_sessions_of_a_node_are_noted_with_all_but_their_address(stores: t
     await one.leases.note(Presence("s1", "u1", "ada@example.com", "n1", "magi", address="198.51.100.7"))
     await one.leases.note(session("s2", name="Zoë"))
     await one.leases.note(session("s3", node="n2"))
+    await one.leases.note(replace(session("s4"), former="zoe"))
     assert await noted(two) == {
         "s1": Presence("s1", "u1", "ada@example.com", "n1", "magi", address=""),
         "s2": session("s2", name="Zoë"),
+        "s4": replace(session("s4"), former="zoe"),
     }
 
 

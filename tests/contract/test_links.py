@@ -456,17 +456,56 @@ async def test_a_change_that_is_not_written_marks_nothing(store: Store) -> None:
 
 async def test_a_blocked_name_is_blocked_until_it_is_unblocked(stores: tuple[Store, Store]) -> None:
     one, two = stores
-    assert not await one.links.blocks("ada", "bob")
+    assert await one.links.blocks("ada", "bob", "u1") is None
     for _ in range(2):
-        await one.links.block("ada", "bob")
-        assert await two.links.blocks("ada", "bob")
+        assert await one.links.block("ada", "bob", (), most=1)
+        assert await two.links.blocks("ada", "bob", "u1") == "bob"
     assert [await two.links.unblock("ada", "bob") for _ in range(2)] == [True, False]
-    assert not await one.links.blocks("ada", "bob")
+    assert await one.links.blocks("ada", "bob", "u1") is None
 
 
 async def test_blocked_names_compare_exactly_and_belong_to_their_user(store: Store) -> None:
-    await store.links.block("ada", "Bob 🦀")
-    assert [await store.links.blocks("ada", name) for name in ("Bob 🦀", "bob 🦀", "Bob")] == [True, False, False]
-    assert not await store.links.blocks("zoe", "Bob 🦀")
+    await store.links.block("ada", "Bob 🦀", (), most=9)
+    found = [await store.links.blocks("ada", name, "u1") for name in ("Bob 🦀", "bob 🦀", "Bob")]
+    assert found == ["Bob 🦀", None, None]
+    assert await store.links.blocks("zoe", "Bob 🦀", "u1") is None
     assert not await store.links.unblock("zoe", "Bob 🦀")
-    assert await store.links.blocks("ada", "Bob 🦀")
+    assert await store.links.blocks("ada", "Bob 🦀", "u1") == "Bob 🦀"
+
+
+async def test_a_blocked_user_is_blocked_under_every_name_until_the_name_is_unblocked(store: Store) -> None:
+    await store.links.block("ada", "bob", ("u1", "u2"), most=9)
+    for uid in ("u1", "u2"):
+        assert await store.links.blocks("ada", "robert", uid) == "bob"
+    assert await store.links.blocks("ada", "robert", "u3") is None
+    assert await store.links.unblock("ada", "bob")
+    for uid in ("u1", "u2", "u3"):
+        assert await store.links.blocks("ada", "bob", uid) is None
+
+
+async def test_a_name_has_blocked_whoever_had_it_whenever_it_was_blocked(store: Store) -> None:
+    await store.links.block("ada", "bob", ("u1",), most=9)
+    await store.links.block("ada", "bob", ("u2",), most=9)
+    assert [await store.links.blocks("ada", "x", uid) for uid in ("u1", "u2")] == ["bob", "bob"]
+    await store.links.unblock("ada", "bob")
+    assert [await store.links.blocks("ada", "x", uid) for uid in ("u1", "u2")] == [None, None]
+
+
+async def test_who_was_blocked_under_two_names_goes_by_the_later_one(store: Store) -> None:
+    await store.links.block("ada", "bob", ("u1",), most=9)
+    await store.links.block("ada", "robert", ("u1",), most=9)
+    await store.links.unblock("ada", "bob")
+    assert await store.links.blocks("ada", "x", "u1") == "robert"
+    await store.links.unblock("ada", "robert")
+    assert await store.links.blocks("ada", "x", "u1") is None
+
+
+async def test_a_user_blocks_so_many_names_and_users_and_no_more(store: Store) -> None:
+    assert await store.links.block("ada", "bob", ("u1",), most=2)
+    assert await store.links.block("ada", "cat", ("u2",), most=2)
+    assert not await store.links.block("ada", "dan", (), most=2)
+    assert not await store.links.block("ada", "bob", ("u3",), most=2)
+    assert await store.links.blocks("ada", "dan", "u3") is None
+    assert await store.links.block("ada", "cat", ("u1",), most=2), "what is there already is no more"
+    await store.links.unblock("ada", "bob")
+    assert await store.links.block("ada", "dan", (), most=2)

@@ -203,6 +203,14 @@ async def test_mail_past_its_time_is_not_stored_but_known_if_it_was(box: Store) 
     assert await append(box, mail(), 0) == (StoredWord.DUPLICATE, *first[1:])
 
 
+async def test_what_was_stored_is_known_also_when_it_is_gone(box: Store) -> None:
+    assert not await box.mailboxes.knows("ada", "bob", "m0")
+    _, offset, _ = await append(box, mail())
+    await box.mailboxes.ack("ada", offset, (await box.mailboxes.state("ada"))[0].epoch)
+    assert await box.mailboxes.knows("ada", "bob", "m0")
+    assert not await box.mailboxes.knows("ada", "eve", "m0")
+
+
 async def test_ids_of_two_senders_do_not_meet(box: Store) -> None:
     assert (await append(box, mail(1)))[0] is StoredWord.STORED
     assert (await append(box, mail(1, sender="eve", body=b"other")))[0] is StoredWord.STORED

@@ -346,3 +346,29 @@ async def test_of_fifty_simultaneous_resumes_with_one_token_for_fifty_new_ones_o
     good = [await works(stores[0], f"new{i}") for i in range(50)]
     assert good.count(True) == 1
     assert await works(stores[0], "t1")
+
+
+async def test_a_name_that_waits_for_its_token_can_be_kept_for_its_owner(
+    stores: tuple[Store, Store], pass_time
+) -> None:
+    await stores[0].names.claim("ada", session("s1", "u1"), token="t1")
+    await stores[0].names.release("ada", "magi", "s1", grace_ms=0, keep_ms=300)
+    for _ in range(2):
+        assert await stores[1].names.keep("ada", "magi", "u1")
+    await pass_time(310)
+    assert (await stores[0].names.claim("ada", session("s2", "u2"))).word is ClaimWord.GUARDED
+    assert (await stores[0].names.claim("ada", session("s2", "u2"), proof="t1")).uid == "u1"
+
+
+async def test_no_other_name_is_kept(store: Store, pass_time) -> None:
+    assert not await store.names.keep("ada", "magi", "u1")
+    await store.names.claim("ada", session("s1", "u1"), token="t1")
+    assert not await store.names.keep("ada", "magi", "u1"), "it is held"
+    await store.names.release("ada", "magi", "s1", grace_ms=0, keep_ms=200)
+    assert not await store.names.keep("ada", "magi", "u2")
+    assert not await store.names.keep("ada", "aim", "u1")
+    await pass_time(210)
+    assert not await store.names.keep("ada", "magi", "u1")
+    assert (await store.names.claim("ada", session("s3", "u3"))).word is ClaimWord.FRESH
+    await store.names.release("ada", "magi", "s3", grace_ms=300)
+    assert not await store.names.keep("ada", "magi", "u3"), "in grace it waits for an address, not for a token"

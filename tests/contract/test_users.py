@@ -12,6 +12,8 @@ from exchange.ports import Closed, Condition, Notice, Opened, PutWord, Store, St
 from tests.harness.waiting import eventually
 
 LONG_MS = 60_000
+NEWEST = 1 << 52
+"""A generation that no session reaches."""
 ADA = Profile("ada@example.com", "Ada")
 ADA_L = Profile("ada@example.com", "Ada L")
 EXTENDED = Profile(
@@ -229,17 +231,37 @@ async def test_standing_follows_sessions(stores: tuple[Store, Store], pass_time)
 
 async def test_a_user_stands_as_it_was_described_last(stores: tuple[Store, Store]) -> None:
     await stores[0].users.open(session(), ADA)
-    await stores[0].users.describe("ada", replace(EXTENDED, name="lovelace", nick="Countess"))
+    await stores[0].users.describe("ada", replace(EXTENDED, name="lovelace", nick="Countess"), generation=NEWEST)
     assert await stores[1].users.standing("ada") == Standing("lovelace", "Countess", 1, 0, EXTENDED.features)
-    await stores[0].users.describe("ada", ADA)
+    await stores[0].users.describe("ada", ADA, generation=NEWEST)
     assert await stores[1].users.standing("ada") == Standing("ada@example.com", "Ada", 1, 0)
+
+
+async def test_an_older_session_does_not_describe_its_successor(store: Store) -> None:
+    old = await store.users.open(session("s1"), ADA)
+    new = await store.users.open(session("s2"), EXTENDED, takeover=True)
+    await store.users.describe("ada", ADA, generation=old.generation)
+    assert (await store.users.standing("ada")).features == EXTENDED.features
+    await store.users.describe("ada", ADA, generation=new.generation)
+    assert (await store.users.standing("ada")).features == ADA.features
+
+
+async def test_a_session_is_displaced_only_where_another_one_stands(store: Store) -> None:
+    assert not await store.users.displaced("ada", "s1")
+    await store.users.open(session("s1"), ADA)
+    assert not await store.users.displaced("ada", "s1")
+    await store.users.open(session("s2"), ADA, takeover=True)
+    assert await store.users.displaced("ada", "s1")
+    assert not await store.users.displaced("ada", "s2")
+    await store.users.close("ada", "s2", grace_ms=0)
+    assert not await store.users.displaced("ada", "s1")
 
 
 @pytest.mark.parametrize("linked", [False, True])
 async def test_describing_somebody_unknown_leaves_nothing(store: Store, linked: bool) -> None:
     if linked:
         await store.links.put("ada", link("bob"))
-    await store.users.describe("ada", EXTENDED)
+    await store.users.describe("ada", EXTENDED, generation=NEWEST)
     assert await store.users.standing("ada") is None
 
 

@@ -151,10 +151,10 @@ class Cluster:
         node.wait_ready()
         return node
 
-    def add_worker(self) -> Program:
-        """Start one more worker."""
+    def add_worker(self, *, launch: Sequence[str] = EXCHANGE) -> Program:
+        """Start one more worker. It may have a way to be launched of its own."""
         name = f"worker{len(self.workers)}"
-        worker = Program(name, ["worker"], self._settings, self.directory / f"{name}.log")
+        worker = Program(name, ["worker"], self._settings, self.directory / f"{name}.log", launch=launch)
         self.workers.append(worker)
         worker.start()
         return worker

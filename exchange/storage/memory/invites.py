@@ -36,7 +36,7 @@ class Invites:
         word = InviteWord.OPEN
         if self._memory.now_ms() >= invite.expires_ms:
             word = InviteWord.EXPIRED
-        elif self._claimed(invite):
+        elif invite.nonce:
             word = InviteWord.BUSY
         fits = invite.terms.for_name in {"", name}
         return Peeked(word, invite.uid, fits, invite.terms.confirm and invite.confirmed != name)
@@ -54,13 +54,16 @@ class Invites:
         invite = self._found(code)
         if invite is None:
             return InviteWord.UNKNOWN
-        if self._claimed(invite) and (invite.redeemer, invite.nonce) == (redeemer, nonce):
-            return InviteWord.CLAIMED
         now_ms = self._memory.now_ms()
+        lapsed = now_ms >= invite.claim_ends_ms
+        if not lapsed and (invite.redeemer, invite.nonce) == (redeemer, nonce):
+            return InviteWord.CLAIMED
         if now_ms >= invite.expires_ms:
             return InviteWord.EXPIRED
-        if self._claimed(invite):
+        if invite.nonce and not lapsed:
             return InviteWord.BUSY
+        if invite.nonce and invite.redeemer != redeemer:
+            return InviteWord.UNKNOWN
         invite.redeemer, invite.nonce, invite.claim_ends_ms = redeemer, nonce, now_ms + claim_ms
         return InviteWord.CLAIMED
 
@@ -79,6 +82,3 @@ class Invites:
         if invite is not None and invite.expires_ms + EXPIRED_MS <= self._memory.now_ms():
             return None
         return invite
-
-    def _claimed(self, invite: Invite) -> bool:
-        return bool(invite.nonce) and self._memory.now_ms() < invite.claim_ends_ms

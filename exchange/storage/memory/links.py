@@ -1,12 +1,13 @@
 """Tables of links in memory."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from exchange.core.ids import Uid
 from exchange.core.model import Link
 from exchange.core.wakes import Linked, Unlinked
 from exchange.ports import Condition, Notice, Put, PutWord
-from exchange.storage.memory.state import Ended, Memory, User
+from exchange.storage.memory.state import Blocks, Ended, Memory, User
 
 
 class Links:
@@ -84,20 +85,29 @@ class Links:
         self._memory.publish(uid, Unlinked(user.rev, prev, peer, connection))
         return True
 
-    async def block(self, uid: Uid, name: str) -> None:
+    async def block(self, uid: Uid, name: str, peers: Collection[Uid], *, most: int) -> bool:
         await self._memory.reach()
-        self._memory.blocked.setdefault(uid, set()).add(name)
+        blocks = self._memory.blocked.setdefault(uid, Blocks())
+        if len(blocks.names | {name}) > most or len(blocks.peers.keys() | peers) > most:
+            return False
+        blocks.names.add(name)
+        blocks.peers.update(dict.fromkeys(peers, name))
+        return True
 
     async def unblock(self, uid: Uid, name: str) -> bool:
         await self._memory.reach()
-        blocked = self._memory.blocked.get(uid, set())
-        known = name in blocked
-        blocked.discard(name)
-        return known
+        blocks = self._memory.blocked.get(uid, Blocks())
+        entered = [peer for peer, known in blocks.peers.items() if known == name]
+        for peer in entered:
+            del blocks.peers[peer]
+        known = name in blocks.names
+        blocks.names.discard(name)
+        return known or bool(entered)
 
-    async def blocks(self, uid: Uid, name: str) -> bool:
+    async def blocks(self, uid: Uid, name: str, peer: Uid) -> str | None:
         await self._memory.reach()
-        return name in self._memory.blocked.get(uid, set())
+        blocks = self._memory.blocked.get(uid, Blocks())
+        return name if name in blocks.names else blocks.peers.get(peer)
 
     def _write(self, uid: Uid, user: User, link: Link, notice: Notice) -> int:
         """Write a link at the next revision, give notice of it and return the revision."""

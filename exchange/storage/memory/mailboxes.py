@@ -86,6 +86,10 @@ class Mailboxes:
         user = self._memory.user(uid)
         return _state(self._box(uid)), user.rev if user is not None else 0
 
+    async def knows(self, uid: Uid, sender: Uid, id_: str) -> bool:
+        await self._memory.reach()
+        return (sender, id_) in self._box(uid).seen
+
     async def read(self, uid: Uid, after: Offset, *, count: int, bytes_: int) -> Page:
         await self._memory.reach()
         box = self._box(uid)

@@ -75,6 +75,14 @@ class Names:
         del self._memory.names[dialect, name]
         return True
 
+    async def keep(self, name: str, dialect: str, uid: Uid) -> bool:
+        await self._memory.reach()
+        found = self._found(name, dialect)
+        if found is None or found.uid != uid or found.holder or not found.token:
+            return False
+        found.ends_ms = 0
+        return True
+
     async def find(self, name: str, dialect: str) -> Uid | None:
         await self._memory.reach()
         found = self._found(name, dialect)

@@ -89,6 +89,14 @@ class User:
 
 
 @dataclass(slots=True)
+class Blocks:
+    """Whom a user has blocked: names, and users with the name under which each of them was blocked last."""
+
+    names: set[str] = field(default_factory=set)
+    peers: dict[Uid, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Seen:
     """Mail that was stored: what it was, so that a repeat is known."""
 
@@ -163,7 +171,7 @@ class Memory:
         self.dues: dict[Uid, int] = {}
         self.histories: dict[tuple[Uid, str], list[Record]] = {}
         """By owner and connection, oldest first."""
-        self.blocked: dict[Uid, set[str]] = {}
+        self.blocked: dict[Uid, Blocks] = {}
         self.invites: dict[str, Invite] = {}
         self.listeners: dict[Uid, dict[object, Hear]] = {}
         """By user and by node; the key of a node is its ``Wakes``."""

@@ -91,10 +91,15 @@ class Users:
             user.ended.update({link.peer: Ended(link, user.left_ms + grace_ms, aside=False) for link in plain})
         user.ends_ms = 0 if self._belongings(uid, user) else user.left_ms + FORGET_MS
 
-    async def describe(self, uid: Uid, profile: Profile) -> None:
+    async def displaced(self, uid: Uid, sid: str) -> bool:
         await self._memory.reach()
         user = self._memory.user(uid)
-        if user is not None and user.profile is not None:
+        return user is not None and bool(user.sessions) and sid not in user.sessions
+
+    async def describe(self, uid: Uid, profile: Profile, *, generation: int) -> None:
+        await self._memory.reach()
+        user = self._memory.user(uid)
+        if user is not None and user.profile is not None and user.generation <= generation:
             user.profile = profile
 
     async def standing(self, uid: Uid) -> Standing | None:

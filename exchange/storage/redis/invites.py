@@ -36,15 +36,15 @@ class Invites:
     async def peek(self, code: str, name: str) -> Peeked:
         seconds, micros = await self._lane.ask("TIME")
         now_ms = int(seconds) * 1000 + int(micros) // 1000
-        uid, expires_ms, claim_ends_ms, for_name, confirm, confirmed = await self._lane.ask(
-            "HMGET", self._keyspace.invite(code), "uid", "expires_ms", "claim_ends_ms", "for", "confirm", "confirmed"
+        uid, expires_ms, nonce, for_name, confirm, confirmed = await self._lane.ask(
+            "HMGET", self._keyspace.invite(code), "uid", "expires_ms", "nonce", "for", "confirm", "confirmed"
         )
         if uid is None:
             return Peeked(InviteWord.UNKNOWN)
         word = InviteWord.OPEN
         if now_ms >= int(expires_ms):
             word = InviteWord.EXPIRED
-        elif claim_ends_ms is not None and now_ms < int(claim_ends_ms):
+        elif nonce is not None:
             word = InviteWord.BUSY
         redeemer = self._hashed(code, name).encode()
         return Peeked(word, uid.decode(), for_name in {b"", redeemer}, confirm == b"1" and confirmed != redeemer)

@@ -18,7 +18,7 @@ key                                   type     holds                            
 ``{u}:sessions``                      hash     sid -> session record                           until ended or reaped
 ``{u}:links``                         hash     peer uid -> link record                         as ``{u}:user``
 ``{u}:ended``                         hash     peer uid -> link record and end of grace        grace
-``{u}:blocked``                       set      names                                           none
+``{u}:blocked``                       hash     name -> the same; NUL + uid -> the name it had   none
 ``{u}:mailbox``                       stream   f sender, i id, k kind, x until_ms, p prev,     as ``{u}:meta``, also empty
                                                b packed envelope
 ``{u}:seen:<0..1>``                   hash     sender:id -> offset, nodes, digest              twice the dedupe time

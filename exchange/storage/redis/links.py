@@ -1,5 +1,6 @@
 """Tables of links on Redis. A change and its wake are one script: whoever is woken finds the change."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from exchange.core.ids import Uid
@@ -7,8 +8,8 @@ from exchange.core.model import Link
 from exchange.ports import Condition, Notice, Put, PutWord
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.lane import Lane
-from exchange.storage.redis.records import pack_link, unpack_links
-from exchange.storage.redis.scripts import LINK, MARK_AWAY, READ_TABLE, SET_ASIDE, UNLINK
+from exchange.storage.redis.records import pack_array, pack_link, unpack_links
+from exchange.storage.redis.scripts import BLOCK, LINK, MARK_AWAY, READ_TABLE, SET_ASIDE, UNBLOCK, UNLINK
 
 
 class Links:
@@ -57,14 +58,19 @@ class Links:
         word = await self._lane.ask_script(UNLINK, self._keys(uid), (peer, connection, keep_ms))
         return bool(word == b"removed")
 
-    async def block(self, uid: Uid, name: str) -> None:
-        await self._lane.ask("SADD", self._keyspace.blocked(uid), name)
+    async def block(self, uid: Uid, name: str, peers: Collection[Uid], *, most: int) -> bool:
+        entries = pack_array(*(_entry_of(peer) for peer in peers))
+        word = await self._lane.ask_script(BLOCK, (self._keyspace.blocked(uid),), (name, entries, most))
+        return bool(word == b"blocked")
 
     async def unblock(self, uid: Uid, name: str) -> bool:
-        return bool(await self._lane.ask("SREM", self._keyspace.blocked(uid), name))
+        word = await self._lane.ask_script(UNBLOCK, (self._keyspace.blocked(uid),), (name,))
+        return bool(word == b"unblocked")
 
-    async def blocks(self, uid: Uid, name: str) -> bool:
-        return bool(await self._lane.ask("SISMEMBER", self._keyspace.blocked(uid), name))
+    async def blocks(self, uid: Uid, name: str, peer: Uid) -> str | None:
+        by_name, by_peer = await self._lane.ask("HMGET", self._keyspace.blocked(uid), name, _entry_of(peer))
+        found = by_peer if by_name is None else by_name
+        return None if found is None else found.decode()
 
     def _keys(self, uid: Uid) -> tuple[str, ...]:
         space = self._keyspace
@@ -77,3 +83,8 @@ class Links:
             space.mailbox(uid),
             space.wake(uid),
         )
+
+
+def _entry_of(peer: Uid) -> str:
+    """Return the entry of a blocked user. It can be no name: those have no control characters."""
+    return f"\0{peer}"

@@ -73,6 +73,10 @@ class Mailboxes:
         *state, rev = await self._lane.ask("HMGET", self._keyspace.meta(uid), "epoch", "last", "acked", "count", "lrev")
         return _state(state), int(rev or 0)
 
+    async def knows(self, uid: Uid, sender: Uid, id_: str) -> bool:
+        seen = (self._keyspace.seen(uid, generation) for generation in (0, 1))
+        return any(await asyncio.gather(*(self._lane.ask("HEXISTS", key, f"{sender}:{id_}") for key in seen)))
+
     async def read(self, uid: Uid, after: Offset, *, count: int, bytes_: int) -> Page:
         """Return mail after an offset. A letter of a newer release ends the mailbox: what is behind must not overtake it."""
         keys = (self._keyspace.meta(uid), self._keyspace.mailbox(uid))

@@ -6,7 +6,7 @@ from exchange.ports import Claim, ClaimWord
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.lane import Lane
 from exchange.storage.redis.records import pack_array
-from exchange.storage.redis.scripts import CLAIM_NAME, FORGET_NAME, RELEASE_NAME
+from exchange.storage.redis.scripts import CLAIM_NAME, FORGET_NAME, KEEP_NAME, RELEASE_NAME
 
 
 class Names:
@@ -49,6 +49,10 @@ class Names:
     async def forget(self, name: str, dialect: str, sid: str) -> bool:
         word = await self._lane.ask_script(FORGET_NAME, (self._keyspace.name(dialect, name),), (sid,))
         return bool(word == b"forgotten")
+
+    async def keep(self, name: str, dialect: str, uid: Uid) -> bool:
+        word = await self._lane.ask_script(KEEP_NAME, (self._keyspace.name(dialect, name),), (uid,))
+        return bool(word == b"kept")
 
     async def find(self, name: str, dialect: str) -> Uid | None:
         uid, holder = await self._lane.ask("HMGET", self._keyspace.name(dialect, name), "uid", "holder")

@@ -69,6 +69,7 @@ class _PresenceRecord(NamedTuple):
     name: str
     node: str
     dialect: str
+    former: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -188,13 +189,14 @@ def unpack_links(fields: Sequence[bytes]) -> tuple[tuple[Link, ...], int]:
 
 def pack_presence(presence: Presence) -> bytes:
     """Pack a presence for the field of its session. Its address is left out: no store keeps one."""
-    return _encode(_PresenceRecord(VERSION, presence.uid, presence.name, presence.node, presence.dialect))
+    record = _PresenceRecord(VERSION, presence.uid, presence.name, presence.node, presence.dialect, presence.former)
+    return _encode(record)
 
 
 def unpack_presence(sid: bytes, record: bytes) -> Presence | None:
     """Return the presence in the field of ``sid``, without an address; ``None`` if its layout is unknown here."""
     try:
-        version, uid, name, node, dialect = _decode_presence(record)
+        version, uid, name, node, dialect, former = _decode_presence(record)
     except msgspec.DecodeError:
         return None
-    return Presence(sid.decode(), uid, name, node, dialect, address="") if version == VERSION else None
+    return Presence(sid.decode(), uid, name, node, dialect, "", former) if version == VERSION else None

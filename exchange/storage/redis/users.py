@@ -34,8 +34,13 @@ class Users:
         ended, staying, stamp, belongings, mail_until_ms = reply
         return Closed(self._links(ended), self._links(staying), stamp, bool(belongings), mail_until_ms)
 
-    async def describe(self, uid: Uid, profile: Profile) -> None:
-        await self._lane.ask_script(DESCRIBE_USER, (self._keyspace.user(uid),), (pack_profile(profile),))
+    async def displaced(self, uid: Uid, sid: str) -> bool:
+        sids = await self._lane.ask("HKEYS", self._keyspace.sessions(uid))
+        return bool(sids) and sid.encode() not in sids
+
+    async def describe(self, uid: Uid, profile: Profile, *, generation: int) -> None:
+        keys = (self._keyspace.user(uid), self._keyspace.meta(uid))
+        await self._lane.ask_script(DESCRIBE_USER, keys, (pack_profile(profile), generation))
 
     async def standing(self, uid: Uid) -> Standing | None:
         space = self._keyspace

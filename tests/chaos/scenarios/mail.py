@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 from tests.chaos.client import ChaosClient
 from tests.chaos.habits import Habits
@@ -10,23 +9,21 @@ from tests.chaos.history import Op
 from tests.chaos.link import Letter
 from tests.chaos.pace import pause
 from tests.chaos.proxy import Faults, Proxy
-from tests.chaos.stage import QUICK, SETTLE_SECONDS, Outcome, Stage, stage
-from tests.harness.cluster import EXCHANGE
+from tests.chaos.rig import SOUND, Rig
+from tests.chaos.stage import QUICK, Outcome, Stage, stage
 
 READERS = 10
 ATTEMPTS = 20
 """Deliveries without an acknowledgement before mail is parked (DEL-38)."""
 
 
-async def absent_readers(
-    size: int, seed: int, *, launch: Sequence[str] = EXCHANGE, settle_seconds: float = SETTLE_SECONDS
-) -> Outcome:
+async def absent_readers(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T1: ``size`` messages for people who are away, read on another node; then they come and go under way.
 
     Nothing may depend on the safety net: mailboxes are not compared meanwhile (DEL-35).
     """
     settings = {**QUICK, "EXCHANGE_SESSION__RECONCILE_SECONDS": "3600"}
-    async with stage("T1", seed, nodes=2, settings=settings, launch=launch) as scene:
+    async with stage("T1", seed, nodes=2, settings=settings, rig=rig) as scene:
         first, second = scene.box.urls
         pairs = await asyncio.gather(*(scene.pair(urls=([first], [first])) for _ in range(READERS)))
         await asyncio.gather(*(reader.leave() for _, reader in pairs))
@@ -37,7 +34,7 @@ async def absent_readers(
             reader.urls = [second]
             reader.come_back()
         await asyncio.gather(*(_come_and_go(scene, *pair, rounds=max(3, size // 100)) for pair in pairs))
-        await scene.settle(settle_seconds)
+        await scene.settle()
         stored = sum(record.op is Op.OK and record.result == "queued" for record in scene.history.records)
         scene.require(stored >= len(letters), f"only {stored} messages were queued")
         return await scene.outcome()
@@ -62,10 +59,10 @@ async def _come_and_go(scene: Stage, sender: ChaosClient, reader: ChaosClient, *
         await pause(0.3)
 
 
-async def lost_replies(size: int, seed: int, *, launch: Sequence[str] = EXCHANGE) -> Outcome:
+async def lost_replies(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T4: the reply to ``size`` messages is cut off; the sender repeats them on another node."""
     senders = 5
-    async with stage("T4", seed, nodes=2, settings=QUICK, launch=launch) as scene:
+    async with stage("T4", seed, nodes=2, settings=QUICK, rig=rig) as scene:
         await asyncio.gather(*(_repeat(scene, number, -(-size // senders)) for number in range(senders)))
         await scene.settle()
         unknown = sum(record.op is Op.UNKNOWN for record in scene.history.records)
@@ -89,11 +86,11 @@ async def _repeat(scene: Stage, number: int, count: int) -> None:
         await asyncio.gather(sender.stop(), reader.stop())
 
 
-async def full_mailboxes(size: int, seed: int) -> Outcome:
+async def full_mailboxes(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T12: mailboxes full by count, by bytes and by the share of one sender; ``size`` of them."""
     caps = {"EXCHANGE_MAILBOX__ENVELOPES_COUNT": "40", "EXCHANGE_MAILBOX__BYTES": str(1 << 20)}
     kinds = {"count": (2, 30, 0), "share": (1, 30, 0), "bytes": (2, 12, 100_000)}
-    async with stage("T12", seed, nodes=2, settings={**QUICK, **caps}) as scene:
+    async with stage("T12", seed, nodes=2, settings={**QUICK, **caps}, rig=rig) as scene:
         for number in range(size):
             kind = list(kinds)[number % len(kinds)]
             with scene.fault(f"mailbox full by {kind}"):
@@ -128,9 +125,9 @@ async def _fill(scene: Stage, kind: str, senders_count: int, letters_count: int,
     await asyncio.gather(*(letter.final for letter in letters))
 
 
-async def poison(size: int, seed: int) -> Outcome:
+async def poison(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T13: ``size`` clients die on one envelope each; it is parked, and what comes after it flows."""
-    async with stage("T13", seed, nodes=2, settings=QUICK) as scene:
+    async with stage("T13", seed, nodes=2, settings=QUICK, rig=rig) as scene:
         for _ in range(size):
             with scene.fault("a client dies on an envelope"):
                 await _poison(scene)
@@ -164,9 +161,9 @@ async def _poison(scene: Stage) -> None:
     scene.require(seen(bad) <= ATTEMPTS + 1, f"{bad.id} was delivered {seen(bad)} times")
 
 
-async def late_readers(size: int, seed: int) -> Outcome:
+async def late_readers(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T14: ``size`` messages expire in the moment in which their readers come back."""
-    async with stage("T14", seed, nodes=2, workers=2, settings=QUICK) as scene:
+    async with stage("T14", seed, nodes=2, workers=2, settings=QUICK, rig=rig) as scene:
         pairs = await asyncio.gather(*(scene.pair() for _ in range(READERS)))
         for _ in range(-(-size // READERS)):
             with scene.fault("mail expires"):

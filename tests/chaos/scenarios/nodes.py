@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+from collections import Counter
 from collections.abc import Sequence
 
 from tests.chaos.checker import percentile, reconnects
@@ -10,19 +12,26 @@ from tests.chaos.habits import Habits
 from tests.chaos.history import REPEAT, Op
 from tests.chaos.load import Load
 from tests.chaos.pace import pause
+from tests.chaos.rig import SOUND, Rig
 from tests.chaos.stage import QUICK, Outcome, Stage, joined, stage
 from tests.chaos.view import View
-from tests.harness.cluster import EXCHANGE, Program
+from tests.harness.cluster import Program
 
 PAIRS = 20
 RATE = 100.0
+TALKERS = 5
+PLAIN = 5
+NAME_TAKEN = "Username already taken"
 IN_FLIGHT = 60
 RECONNECT_SECONDS = 5.0
 REPEATS_PART = 0.01
 DRAIN_SECONDS = 40.0
 NOTICE_SECONDS = 20.0
 MANY = 20
-CLOCK = "tests.chaos.launch"
+AWAY_SECONDS = 4.0
+LIFE_SECONDS = 300.0
+JUMPS = ((600, 3600), (-3600, -600), (-3600, 3600))
+"""Between what a clock may come to be wrong by: always one is ahead and one behind."""
 
 
 async def killed_nodes_at_all_times(size: int, seed: int) -> Outcome:
@@ -32,12 +41,12 @@ async def killed_nodes_at_all_times(size: int, seed: int) -> Outcome:
     return joined(outcome, await killed_nodes(patient, seed + 1, full_times=True)) if patient else outcome
 
 
-async def killed_nodes(size: int, seed: int, *, launch: Sequence[str] = EXCHANGE, full_times: bool = False) -> Outcome:
+async def killed_nodes(size: int, seed: int, *, rig: Rig = SOUND, full_times: bool = False) -> Outcome:
     """T2: ``kill -9`` of a random one of three nodes, ``size`` times, with messages under way.
 
     Plain pairs watch: the friend of somebody on the dead node hears of it once.
     """
-    async with stage("T2", seed, nodes=3, settings=None if full_times else QUICK, launch=launch) as scene:
+    async with stage("T2", seed, nodes=3, settings=None if full_times else QUICK, rig=rig) as scene:
         pairs = await scene.pairs(PAIRS)
         watched = []
         async with Load(scene, pairs, RATE) as load:
@@ -87,31 +96,53 @@ async def _wait_for_notices(scene: Stage, watched: Sequence[tuple[ChaosClient, C
         await scene.until(told, NOTICE_SECONDS)
 
 
-async def frozen_nodes(size: int, seed: int) -> Outcome:
-    """T3: a node stands still for longer than its lease, and goes on; ``size`` times."""
-    async with stage("T3", seed, nodes=3, settings=QUICK) as scene:
+async def frozen_nodes(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
+    """T3: a node stands still for longer than its lease, and goes on; ``size`` times.
+
+    Plain clients with live messages are on it, and their friends elsewhere: by then those know that they are gone.
+    """
+    async with stage("T3", seed, nodes=3, settings=QUICK, rig=rig) as scene:
         pairs = await scene.pairs(PAIRS)
+        said: list[tuple[str, str]] = []
         async with Load(scene, pairs, RATE) as load:
             for number in range(size):
                 await load.grow(int(RATE))
                 node = scene.any_node()
+                talkers = await _talkers(scene, node)
                 seconds = scene.random.uniform(5, 60) if number % 5 == 4 else scene.random.uniform(5, 8)
                 with scene.fault(f"froze {node.name} for {seconds:.0f} s"):
                     node.freeze()
                     try:
                         await pause(seconds)
+                        for talker, friend in talkers:
+                            said.append((talker.name, talker.send(friend.name).id))
                     finally:
                         node.thaw()
                 await scene.all_online()
         await scene.settle()
+        messages = View(scene.history).messages
+        false = sum(messages[key].live and messages[key].delivered is None for key in said)
+        scene.require(not false, f"a node without a lease acknowledged {false} messages that nobody got")
         return await scene.outcome()
 
 
-async def rolling_restarts(size: int, seed: int) -> Outcome:
-    """T11: all of three nodes are replaced one after the other under load; ``size`` times."""
+async def _talkers(scene: Stage, node: Program) -> list[tuple[ChaosClient, ChaosClient]]:
+    """Put plain clients on a node, who stay there however long it is silent, and their friends on others."""
+    others = [other.url for other in scene.box.nodes if other is not node]
+    stays, friend = Habits(features=None, returns=False, ping_seconds=None), Habits(features=None)
+    pairs = (scene.pair(habits=(stays, friend), urls=([node.url], others)) for _ in range(TALKERS))
+    return list(await asyncio.gather(*pairs))
+
+
+async def rolling_restarts(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
+    """T11: all of three nodes are replaced one after the other under load; ``size`` times.
+
+    Plain clients have no proof of who they are: they find their names free only if their node said farewell for them.
+    """
     paced = {"EXCHANGE_DRAIN__NOTICE_SECONDS": "1", "EXCHANGE_DRAIN__WINDOW_SECONDS": "3"}
-    async with stage("T11", seed, nodes=3, settings={**QUICK, **paced}) as scene:
+    async with stage("T11", seed, nodes=3, settings={**QUICK, **paced}, rig=rig) as scene:
         pairs = await scene.pairs(PAIRS)
+        plain = [await scene.pair(habits=(Habits(features=None), Habits(features=None))) for _ in range(PLAIN)]
         moved = 0
         async with Load(scene, pairs, RATE) as load:
             for _ in range(size):
@@ -126,6 +157,8 @@ async def rolling_restarts(size: int, seed: int) -> Outcome:
         scene.measured["reconnects per drained session"] = round(each, 3)
         scene.require(moved, "no session was drained")
         scene.require(each <= 1.1, f"{each:.2f} reconnects per drained session")
+        taken = sum(client.turned_away.count(NAME_TAKEN) for pair in plain for client in pair)
+        scene.require(not taken, f"plain clients found their names taken {taken} times")
         most = max(len(message.invokes) for message in view.messages.values())
         scene.require(most <= 2, f"a message had to be sent {most} times")
         return await scene.outcome()
@@ -142,13 +175,13 @@ async def _replace(scene: Stage, node: Program) -> None:
         await scene.restart(node)
 
 
-async def wrong_clocks(size: int, seed: int) -> Outcome:
+async def wrong_clocks(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T15: nodes whose clocks are an hour ahead, an hour behind, and jump; no decision depends on them. ``size`` jumps."""
-    async with stage("T15", seed, nodes=0, settings=QUICK) as scene:
+    async with stage("T15", seed, nodes=0, settings=QUICK, rig=rig) as scene:
         shifts = [scene.box.directory / f"shift{number}" for number in range(3)]
         for shift, seconds in zip(shifts, (3600, -3600, 0), strict=True):
             shift.write_text(str(seconds))
-            await asyncio.to_thread(scene.box.add_node, launch=(CLOCK, "--clock", str(shift)))
+            await asyncio.to_thread(scene.box.add_node, launch=rig.launch("--clock", str(shift)))
         # Invitations are made on one node and redeemed on another: their half hour is shorter than the shifts.
         pairs: list[tuple[ChaosClient, ChaosClient]] = []
         for a in scene.box.urls:
@@ -157,8 +190,9 @@ async def wrong_clocks(size: int, seed: int) -> Outcome:
             for _ in range(size):
                 await load.grow(50)
                 with scene.fault("clocks jump"):
-                    for shift in shifts:
-                        shift.write_text(str(scene.random.randrange(-3600, 3601)))
+                    scene.random.shuffle(shifts)
+                    for shift, (low, high) in zip(shifts, JUMPS, strict=True):
+                        shift.write_text(str(scene.random.randint(low, high)))
                     await _absence(scene, pairs)
         await scene.settle()
         scene.require(not scene.logged("node.reaped"), "a node was taken for dead")
@@ -166,10 +200,17 @@ async def wrong_clocks(size: int, seed: int) -> Outcome:
 
 
 async def _absence(scene: Stage, pairs: Sequence[tuple[ChaosClient, ChaosClient]]) -> None:
-    """Let everybody go and come back elsewhere, and mail wait meanwhile."""
+    """Let everybody go for longer than a lease and come back elsewhere, and mail wait meanwhile.
+
+    Some of it may wait for less than the clocks are wrong by.
+    """
     readers = [reader for _, reader in pairs]
     await asyncio.gather(*(reader.leave() for reader in readers))
-    await pause(1.0)
+    until_ms = int((time.time() + LIFE_SECONDS) * 1000)
+    letters = [sender.send(reader.name, expires_ms=until_ms) for sender, reader in pairs]
+    states = Counter(await asyncio.gather(*(letter.final for letter in letters)))
+    scene.require(states["ok"] == len(letters), f"mail that was in time was taken for late: {dict(states)}")
+    await pause(AWAY_SECONDS)
     for reader in readers:
         reader.urls = scene.box.urls
         reader.come_back()

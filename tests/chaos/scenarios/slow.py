@@ -8,6 +8,7 @@ from tests.chaos.habits import Habits
 from tests.chaos.history import Op
 from tests.chaos.load import Load
 from tests.chaos.pace import pause
+from tests.chaos.rig import SOUND, Rig
 from tests.chaos.stage import QUICK, Outcome, Stage, memory_mib, stage
 from tests.chaos.view import View
 
@@ -27,9 +28,9 @@ IMPATIENT = {
 }
 
 
-async def deaf_clients(size: int, seed: int) -> Outcome:
+async def deaf_clients(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T10: ``size`` clients that never read, among a fifth as many who do; in the end the deaf ones read everything."""
-    async with stage("T10", seed, nodes=2, settings={**QUICK, **IMPATIENT}) as scene:
+    async with stage("T10", seed, nodes=2, settings={**QUICK, **IMPATIENT}, rig=rig) as scene:
         pairs = await scene.pairs(max(5, size // 10))
         deaf = await _deaf(scene, size)
         before = max(memory_mib(node) for node in scene.box.nodes)

@@ -7,6 +7,7 @@ from tests.chaos.client import ChaosClient
 from tests.chaos.habits import Habits
 from tests.chaos.history import Op
 from tests.chaos.pace import pause
+from tests.chaos.rig import SOUND, Rig
 from tests.chaos.stage import QUICK, Outcome, Stage, stage
 
 PAIRS = 10
@@ -17,9 +18,9 @@ HASTY = {**QUICK, "EXCHANGE_LEASE__STORE_UP_SECONDS": "0.5"}
 """A worker that lives for a second only shall reap in it, too."""
 
 
-async def killed_workers(size: int, seed: int) -> Outcome:
+async def killed_workers(size: int, seed: int, *, rig: Rig = SOUND) -> Outcome:
     """T16: mail expires and a node dies while the workers who see to it are killed at random moments; ``size`` times."""
-    async with stage("T16", seed, nodes=2, workers=2, settings=HASTY) as scene:
+    async with stage("T16", seed, nodes=2, workers=2, settings=HASTY, rig=rig) as scene:
         pairs = [await scene.pair() for _ in range(PAIRS)]
         for number in range(size):
             letters = await _leave_mail(pairs)

@@ -148,3 +148,11 @@ async def test_more_than_one_page_is_told_to_the_end():
     await world.expire()
     assert await tell_fates(world.store, ANN.uid, ttl_ms=TTL_MS) == 0
     assert await world.told() == list(ids)
+
+
+async def test_who_is_no_friend_any_more_learns_no_new_name():
+    world = await begin()
+    await world.store.links.end(BOB.uid, ANN.uid, "c1")
+    await world.store.users.describe(ANN.uid, Profile("ann-secret", "Nobody"), generation=1 << 52)
+    await tell_fates(world.store, ANN.uid, ttl_ms=TTL_MS)
+    assert {letter.envelope.name for letter in await world.notices()} == {""}

@@ -178,3 +178,23 @@ async def test_a_takeover_that_failed_half_way_can_be_tried_again_with_the_same_
     assert uid(peer) == uid(ann)
     assert (await peer.ask("friends"))["friends"][0]["username"] == "bob"
     assert (await bob.ask("ask", content="there?"))["type"] == "question_sent"
+
+
+async def test_the_undoing_of_a_failed_attach_does_not_touch_the_next_try(here, memory, monkeypatch):
+    peer = here.connect()
+    opens, failures = here.store.users.open, iter([True])
+
+    async def failing(*words, **more):
+        if next(failures, False):
+            memory.down = True
+            raise StorageUnavailable
+        return await opens(*words, **more)
+
+    monkeypatch.setattr(here.store.users, "open", failing)
+    assert (await peer.ask("identify", username="ann"))["type"] == "error"
+    memory.down = False
+    assert (await peer.ask("identify", username="ann"))["type"] == "identified"
+    assert await here.exchange.settled(10) == 0
+    assert await here.store.names.find("ann", "magi") == uid(peer)
+    assert (await here.store.users.standing(uid(peer))).sessions_count == 1
+    assert [presence.sid async for presence in here.store.leases.noted("here")] == [peer.connection.session.sid]

@@ -136,6 +136,35 @@ async def test_an_unknown_outcome_is_asked_for_again_until_it_is_known(here, fri
     assert len(here.memory.boxes[uid_of(bob)].letters) == 1
 
 
+async def test_a_repeat_of_our_own_does_all_that_the_first_try_would_have_done(here, there, friends, monkeypatch):
+    monkeypatch.setattr(deposit, "RETRY_SECONDS", (0.0, 0.0))
+    ann, bob = friends
+    uid = uid_of(bob)
+    bob.leave()
+    await eventually(lambda: not here.memory.users[uid].sessions)
+    append, failures = here.store.mailboxes.append, iter([True])
+
+    def unsure(to, envelope, until_ms, receipt):
+        if next(failures, False):
+            here.store.mailboxes._append(to, envelope, until_ms)
+            receipt.failed(StorageUnavailable(sent=True))
+        else:
+            append(to, envelope, until_ms, receipt)
+
+    monkeypatch.setattr(here.store.mailboxes, "append", unsure)
+    assert (await ann.ask("ask", content="hello", to="bob"))["status"] == "queued"
+    await eventually(lambda: uid in here.memory.dues)
+    assert (here.witness.stored, here.witness.repeats) == (1, 0)
+
+
+async def test_a_repeat_does_not_make_an_older_message_the_newest(here, friends):
+    ann, bob = friends
+    await ann.ask("ask", content="one", to="bob", id="m1")
+    await ann.ask("ask", content="two", to="bob", id="m2")
+    await ann.ask("ask", content="one", to="bob", id="m1")
+    assert ann.connection.session.sent[uid_of(bob)][1] == "m2"
+
+
 async def test_a_store_that_stays_away_is_said_to_be_away(here, friends, monkeypatch):
     monkeypatch.setattr(deposit, "RETRY_SECONDS", (0.0, 0.0))
     ann, _ = friends

@@ -61,6 +61,20 @@ async def test_a_message_that_the_recipients_node_refused_was_not_sent(here):
     assert here.witness.sent == []
 
 
+async def test_a_friend_is_not_called_gone_because_nobody_could_look(here):
+    ann, bob = await here.identified("ann"), await here.identified("bob")
+    await befriend(ann, bob)
+    bob.connection.session.identified().links.drop(uid_of(ann))
+    tables = here.store.links.table
+
+    async def away(uid):
+        raise StorageUnavailable
+
+    here.store.links.table = away
+    assert (await ann.ask("ask", content="hello"))["message"] == "Service temporarily unavailable. Please try again."
+    here.store.links.table = tables
+
+
 async def test_a_friend_whose_node_subscribes_anew_gets_the_message_after_all(there, friends, monkeypatch):
     monkeypatch.setattr(dispatch, "RETRY_SECONDS", (0.0, 0.01, 0.01, 0.01))
     ann, bob = friends

@@ -1,12 +1,9 @@
 """Saying who one is, on two nodes with one store in memory."""
 
-import asyncio
-
 import pytest
 
 from exchange.core.errors import StorageUnavailable
 from exchange.handlers.exchange import Policy
-from exchange.ports import ClaimWord
 from exchange.storage.memory.state import Memory
 from tests.harness.waiting import eventually
 from tests.harness.world import LEASE_MS, PERSISTENT, WATCHING, Peer, Place, Time, befriend
@@ -136,29 +133,6 @@ async def test_a_new_nickname_reaches_friends_quietly(here, there):
     await ann.ask("ask", content="hello")
     assert (await bob.hears("question"))["fromNickname"] == "Zoe"
     assert len(bob.heard) == count + 1
-
-
-async def test_a_new_name_takes_friends_and_invitations_along_and_frees_the_old_one(here, there):
-    ann, bob = await here.identified("ann"), await there.identified("bob")
-    await befriend(ann, bob)
-    uid = ann.connection.session.identified().uid
-    invitation = await ann.ask("create_invite")
-    assert await identify(ann, "anna") == "identified"
-    assert ann.connection.session.identified().uid == uid
-    await ann.ask("ask", content="hello")
-    assert (await bob.hears("question"))["from"] == "anna"
-    assert (await bob.ask("answer", content="hi", to="anna"))["type"] == "answer_sent"
-    cat = await there.identified("cat")
-    assert (await cat.ask("connect", code=invitation["code"]))["friend"]["username"] == "anna"
-    assert await identify(there.connect(), "ann") == "identified"
-
-
-async def test_a_name_that_is_taken_leaves_the_session_who_it_was(here, there):
-    ann = await here.identified("ann")
-    await there.identified("bob")
-    assert await identify(ann, "bob") == "Username already taken"
-    assert ann.connection.session.identified().name == "ann"
-    assert (await ann.ask("create_invite"))["type"] == "invite_created"
 
 
 @pytest.mark.parametrize("broken_step", range(1, 5))
@@ -303,57 +277,6 @@ async def test_the_own_token_is_good_for_another_name_and_nickname(here, there):
     assert again.connection.session.identified().uid == ann.connection.session.identified().uid
 
 
-async def test_persistent_friends_and_tokens_move_along_to_another_name(here, there):
-    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
-    await befriend(ann, bob)
-    old = ann.token
-    assert await say(ann, "anna") == "identified"
-    assert ann.token != old
-    assert await identify(there.connect(), "ann") == "identified", "the old name is free for anybody"
-    await gone(here, ann)
-    assert (await bob.ask("friends"))["friends"][0]["username"] == "anna"
-    assert await identify(here.connect(), "anna") == "Username already taken"
-    again = await here.identified("anna", features=PERSISTENT, token=ann.token)
-    assert (await again.ask("ask", content="hello"))["type"] == "question_sent"
-
-
-async def test_a_move_that_broke_off_leaves_the_client_a_token_that_works(here, there, monkeypatch):
-    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
-    await befriend(ann, bob)
-    claim, words = here.store.names.claim, []
-
-    async def failing(name, presence, **more):
-        found = await claim(name, presence, **more)
-        words.append(found.word)
-        if len(words) == 2:
-            raise StorageUnavailable  # the token was issued, and nobody will ever hear of it
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(here.store.names, "claim", failing)
-        assert await say(ann, "anna") == "unavailable"
-    assert words == [ClaimWord.FRESH, ClaimWord.SAME]
-    await gone(here, ann)
-    again = await there.identified("anna", features=PERSISTENT, token=ann.token)
-    assert (await again.ask("friends"))["friends"][0]["username"] == "bob"
-
-
-async def test_a_move_whose_claim_was_not_answered_leaves_the_other_name_free(here, there, monkeypatch):
-    ann = await here.identified("ann")
-    claim = here.store.names.claim
-
-    async def unanswered(*words, **more):
-        await claim(*words, **more)
-        raise StorageUnavailable
-
-    with monkeypatch.context() as patch:
-        patch.setattr(here.store.names, "claim", unanswered)
-        await identify(ann, "anna")
-        assert await here.exchange.settled(10) == 0
-    assert await identify(there.connect(), "anna") == "identified"
-    assert await identify(there.connect(), "ann") == "Username already taken"
-
-
 async def test_mail_begins_when_a_running_session_asks_for_it(here, there):
     offline = (*PERSISTENT, "offline")
     ann, bob = await here.identified("ann", features=offline), await there.identified("bob", features=offline)
@@ -376,25 +299,3 @@ async def test_a_redeem_can_come_back_with_a_token_first(here, there):
     await again.hears("connected_to_friend")
     assert again.types == ["connected", "identified", "connected_to_friend"]
     await eventually(lambda: bob.closed)
-
-
-async def test_a_move_cut_off_by_its_deadline_is_finished_all_the_same(memory, there, monkeypatch):
-    hasty = await Place(memory, "hasty", Policy(store_up_seconds=0, reply_seconds=0.05)).start()
-    ann, bob = await hasty.identified("ann"), await there.identified("bob")
-    await befriend(ann, bob)
-    go_on = asyncio.Event()
-
-    def slow(step):
-        async def stepping(*words, **more):
-            await go_on.wait()
-            return await step(*words, **more)
-
-        return stepping
-
-    for port, step in ((hasty.store.names, "forget"), (hasty.store.users, "describe")):
-        monkeypatch.setattr(port, step, slow(getattr(port, step)))
-    assert (await identify(ann, "anna")).startswith("Service temporarily unavailable")
-    go_on.set()
-    assert await hasty.exchange.settled(10) == 0
-    assert await identify(there.connect(), "ann") == "identified"
-    assert next(iter(bob.connection.session.identified().links)).name == "anna"

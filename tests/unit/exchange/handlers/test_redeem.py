@@ -228,6 +228,57 @@ async def test_a_redeem_cut_off_by_its_deadline_is_announced_and_holds_nobody_up
     await hasty.exchange.settled(10)
 
 
+async def test_a_code_is_used_up_before_its_redeemer_hears_of_it(here, there, monkeypatch):
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code, settle = await invite(ann), there.store.invites.settle
+    heard = []
+
+    async def watching(*words, **more):
+        heard.append("connected_to_friend" in bob.types)
+        await settle(*words, **more)
+        heard.append("connected_to_friend" in bob.types)
+
+    monkeypatch.setattr(there.store.invites, "settle", watching)
+    assert await use(bob, code) == "connected_to_friend"
+    assert heard == [False, False]
+
+
+async def test_a_code_that_cannot_be_used_up_at_once_keeps_nobody_waiting_and_is_in_the_end(here, there, monkeypatch):
+    monkeypatch.setattr(redeem, "SETTLE_SECONDS", 0.01)
+    ann, bob = await here.identified("ann"), await there.identified("bob")
+    code, settle, calls = await invite(ann), there.store.invites.settle, []
+
+    async def failing(*words, **more):
+        calls.append(1)
+        if len(calls) == 1:
+            raise StorageUnavailable
+        await settle(*words, **more)
+
+    monkeypatch.setattr(there.store.invites, "settle", failing)
+    assert await use(bob, code) == "connected_to_friend"
+    assert (await here.store.invites.peek(code, "cat")).word is InviteWord.BUSY
+    await there.exchange.settled(10)
+    assert (await here.store.invites.peek(code, "cat")).word is InviteWord.UNKNOWN
+
+
+async def test_nobody_else_gets_a_code_whose_redeemer_lost_its_node_in_the_middle(here, there, time, monkeypatch):
+    ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
+    code, dead, buried = await invite(ann), asyncio.Event(), asyncio.Event()
+
+    async def dying(*_words, **_more):
+        dead.set()
+        await buried.wait()
+
+    monkeypatch.setattr(there.store.invites, "settle", dying)
+    bob.say("connect", code=code)
+    await dead.wait()
+    time.ms += redeem.CLAIM_MS
+    await here.start()
+    assert await use(await here.identified("cat", features=PERSISTENT), code) == UNKNOWN
+    assert (await link_of(here, ann)).name == "bob"
+    buried.set()
+
+
 # --- friendships that last (MAGI-28, MAGI-47) and the terms of invitations (MAGI-45) --------------------------------------
 
 

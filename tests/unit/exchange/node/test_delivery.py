@@ -265,7 +265,7 @@ async def test_an_acknowledgement_that_could_not_be_passed_on_is_said_with_the_n
     delivery.woken(await desk.write())
     desk.memory.down = True
     delivery.ack(ann.offsets[0])
-    delivery._say()
+    delivery.say()
     await desk.quiet()
     desk.memory.down = False
     assert len(desk.box.letters) == 2
@@ -273,16 +273,15 @@ async def test_an_acknowledgement_that_could_not_be_passed_on_is_said_with_the_n
     await eventually(lambda: not desk.box.letters)
 
 
-async def test_an_acknowledgement_that_could_not_be_passed_on_is_said_when_the_mailbox_is_compared(desk):
+async def test_an_acknowledgement_that_could_not_be_passed_on_can_be_said_again(desk):
     delivery, ann = await desk.arrive()
     delivery.woken(await desk.write())
     desk.memory.down = True
     delivery.ack(ann.offsets[0])
-    delivery._say()
+    delivery.say()
     await desk.quiet()
     desk.memory.down = False
-    state, _ = await desk.store.mailboxes.state(delivery._user.uid)
-    assert not delivery.compare(state)
+    delivery.say()
     await eventually(lambda: not desk.box.letters)
 
 
@@ -343,6 +342,69 @@ async def test_a_suspect_that_is_acknowledged_after_all_opens_the_window_again(d
     await eventually(lambda: len(ann.bodies) == 4)
 
 
+async def test_what_was_acknowledged_is_not_told_as_expired_although_the_mailbox_has_not_heard_of_it(desk):
+    until_ms = desk.time() + 10
+    await desk.write(until_ms=until_ms)
+    await desk.write(until_ms=until_ms)
+    delivery, ann = await desk.arrive(replace(RULES, window_count=1))
+    desk.time.ms += 10
+    delivery.ack(ann.offsets[0])
+    await eventually(lambda: desk.memory.boxes.get("bob"))
+    await desk.quiet()
+    assert [letter.envelope.reply_to for letter in desk.memory.boxes["bob"].letters] == ["m2"]
+
+
+async def test_an_expired_head_that_cannot_be_ended_is_not_looked_at_without_a_pause(desk, monkeypatch):
+    delivery, ann = await desk.arrive()
+    await desk.write(until_ms=desk.time() + 10)
+    await desk.write()
+    desk.time.ms += 10
+    looks = 0
+
+    async def nothing_ends(*_words, **_more):
+        nonlocal looks
+        looks += 1
+        return 0
+
+    monkeypatch.setattr(desk.store.mailboxes, "expire", nothing_ends)
+    delivery.behind = True
+    delivery.go_on()
+    await desk.quiet()
+    assert (looks, ann.bodies, delivery.behind) == (1, [], True)
+
+
+async def test_nothing_is_read_twice_if_somebody_goes_on_while_the_session_begins(desk):
+    for _ in range(3):
+        await desk.write()
+    steps = 0
+
+    async def go_on_always() -> None:
+        nonlocal steps
+        while True:
+            await asyncio.sleep(0)
+            for delivery in begun:
+                delivery.go_on()
+                steps += 1
+
+    begun: list[Delivery] = []
+    real = Delivery.begin
+
+    async def begin(self, state):
+        begun.append(self)
+        await real(self, state)
+
+    task = asyncio.create_task(go_on_always())
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Delivery, "begin", begin)
+            _, ann = await desk.arrive()
+    finally:
+        task.cancel()
+    assert steps
+    await desk.quiet()
+    assert ann.bodies == [b'"1"', b'"2"', b'"3"']
+
+
 # --- a store that went back ------------------------------------------------------------------------------------------
 
 
@@ -358,6 +420,39 @@ async def test_a_mailbox_that_lost_its_tail_is_noticed_and_the_client_told(desk)
     (lost,) = [event for event in ann.events if isinstance(event, MailLost)]
     assert lost.since_ms == int(first.offset.partition("-")[0])
     assert desk.counts.rollbacks == 1
+
+
+async def test_later_mail_does_not_hide_that_the_newest_was_lost(desk):
+    delivery, ann = await desk.arrive()
+    first = await desk.write()
+    delivery.woken(first)
+    delivery.woken(await desk.write())
+    desk.box.letters.pop()
+    desk.box.last = first.offset
+    desk.time.ms += 1000
+    delivery.woken(await desk.write())
+    await desk.quiet()
+    assert ann.bodies[-1] == b'"3"'
+    assert [event.since_ms for event in ann.events if isinstance(event, MailLost)] == [int(first.offset.split("-")[0])]
+    assert desk.counts.rollbacks == 1
+
+
+async def test_a_letter_that_a_wake_spoke_of_and_the_store_lost_is_not_looked_for_without_a_pause(desk, monkeypatch):
+    delivery, _ = await desk.arrive()
+    await desk.write()
+    delivery.woken(await desk.write())  # a hole: it is being read
+    delivery.woken(Mail(desk.box.epoch, desk.box.last, "9999999999999-0", None))
+    reads = 0
+    real = desk.store.mailboxes.read
+
+    async def counted(*words, **more):
+        nonlocal reads
+        reads += 1
+        return await real(*words, **more)
+
+    monkeypatch.setattr(desk.store.mailboxes, "read", counted)
+    await desk.quiet()
+    assert reads <= 3
 
 
 async def test_another_life_of_the_mailbox_is_read_from_its_beginning(desk):

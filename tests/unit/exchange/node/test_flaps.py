@@ -52,3 +52,9 @@ async def test_at_the_end_nothing_is_told_any_more(told):
     flaps.clear()
     await asyncio.sleep(0)
     assert told == []
+
+
+async def test_at_the_end_one_knows_whose_going_was_not_told():
+    flaps = Flaps()
+    flaps.begin(PAM, LONG_SECONDS, lambda: None)
+    assert flaps.clear() == {PAM.peer: PAM}

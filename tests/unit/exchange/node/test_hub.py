@@ -73,7 +73,7 @@ class Rig:
         self.user = LocalUser("uid-bob", "bob@example.com", "Bob")
 
     async def start(self) -> "Rig":
-        presence = Presence("sid", self.user.uid, self.user.name, "node1", "magi", "")
+        presence = Presence(self.session.sid, self.user.uid, self.user.name, "node1", "magi", "")
         await self.store.users.open(presence, self.user.profile)
         await self.store.links.put(self.user.uid, ANN)
         rev, links = await self.store.links.table(self.user.uid)
@@ -470,6 +470,26 @@ async def test_a_session_with_the_feature_gets_its_mail_and_acknowledges_it(rig)
     rig.hub.unseat(rig.user)
 
 
+async def test_waiting_mail_is_bounded_because_the_mailbox_has_it(rig):
+    rig.session.features = frozenset({IDS, RESUME, PERSIST, OFFLINE})
+    rig.hub.hold(rig.user)
+    half = b"x" * (BACKLOG_BYTES // 2)
+    for number in range(1, 4):
+        rig.wake(Mail("1", f"{number - 1}-0", f"{number}-0", rig.letter(half)), len(half))
+    assert [wake.envelope is None for wake in rig.user.backlog] == [False, False, True]
+    assert rig.user.backlog_bytes == 2 * len(half)
+
+
+async def test_a_session_that_gave_up_its_mail_gets_none_and_may_ask_for_it_again(rig):
+    rig.session.features = frozenset({IDS, RESUME, PERSIST, OFFLINE})
+    await rig.hub.begin_mail(rig.user, (await rig.store.mailboxes.state(rig.user.uid))[0])
+    rig.hub.end_mail(rig.user)
+    rig.wake(Mail("1", "0-0", "5-0", rig.letter()))
+    assert rig.events == []
+    await rig.hub.begin_mail(rig.user, None)
+    assert rig.hub.behind_count == 1
+
+
 # --- landings --------------------------------------------------------------------------------------------------------
 
 
@@ -490,6 +510,15 @@ async def test_whoever_waits_for_an_envelope_hears_that_it_was_refused(rig):
     rig.wake(rig.letter())
     rig.hub.unseat(rig.user)
     assert landing.taken == [False]
+
+
+async def test_whoever_waits_hears_that_nobody_could_look(rig):
+    landing = Landing()
+    rig.hub.expect(ANN.peer, "m1", landing)
+    rig.memory.down = True
+    rig.wake(rig.letter(connection="c-before"))
+    await eventually(lambda: landing.taken)
+    assert landing.taken == [None]
 
 
 async def test_whoever_waits_no_more_hears_nothing(rig):

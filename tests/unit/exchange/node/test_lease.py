@@ -202,3 +202,61 @@ async def test_a_node_retires_also_while_the_store_is_away(rig, monkeypatch):
         patch.setattr(rig.store.leases, "renew", away)
         await rig.lease.retire()
     assert rig.lease.draining
+
+
+async def test_a_fence_whose_new_id_could_not_be_entered_at_first_is_not_forgotten(rig, monkeypatch):
+    await rig.lease.start()
+    await rig.reaped()
+    renew, failures = rig.store.leases.renew, iter([False, True])
+
+    async def flapping(*words, **more):
+        if next(failures, False):
+            raise StorageUnavailable
+        return await renew(*words, **more)
+
+    monkeypatch.setattr(rig.store.leases, "renew", flapping)
+    with pytest.raises(Unavailable):
+        await rig.lease.assure()
+    assert rig.attached == []
+    await rig.lease.assure()
+    assert rig.attached == ["node1"]
+    assert rig.lease.current()
+
+
+async def test_who_runs_out_of_patience_does_not_leave_sessions_unattached(rig, monkeypatch):
+    await rig.lease.start()
+    await rig.reaped()
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        begun.set()
+        await go.wait()
+        rig.attached.append(rig.lease.info.id)
+
+    monkeypatch.setattr(rig.lease, "_attach_all", slowly)
+    impatient = asyncio.create_task(rig.lease.assure())
+    await begun.wait()
+    impatient.cancel()
+    await asyncio.gather(impatient, return_exceptions=True)
+    assert not rig.lease.current()
+    go.set()
+    await rig.lease.assure()
+    assert rig.attached == ["node1"]
+
+
+async def test_an_attachment_that_failed_is_done_again_before_the_lease_counts(rig, monkeypatch):
+    await rig.lease.start()
+    await rig.reaped()
+    attach_all, mistakes = rig._attach_all, iter([True])
+
+    async def failing() -> None:
+        if next(mistakes, False):
+            raise RuntimeError
+        await attach_all()
+
+    monkeypatch.setattr(rig.lease, "_attach_all", failing)
+    with pytest.raises(RuntimeError):
+        await rig.lease.assure()
+    assert not rig.lease.current()
+    await rig.lease.assure()
+    assert rig.attached == ["node1"]

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from exchange.core.events import MailLost
+from exchange.core.errors import StorageUnavailable
+from exchange.core.events import Delivered, MailLost
 from exchange.core.features import IDS, OFFLINE, PERSIST, RESUME
+from exchange.core.ids import order
 from exchange.core.model import Envelope, Kind, Link, Presence
 from exchange.core.session import Session
 from exchange.core.user import LocalUser
+from exchange.front import Ending
 from exchange.hotcounts import HotCounts
 from exchange.node import reconcile
 from exchange.node.hub import LocalHub
@@ -31,8 +34,13 @@ class Told:
         self.events: list[object] = []
         self.buffered_bytes = 0
 
+        self.closed: Ending | None = None
+
     def tell(self, event: object) -> None:
         self.events.append(event)
+
+    def close(self, ending: Ending) -> None:
+        self.closed = ending
 
 
 class Rig:
@@ -112,25 +120,69 @@ async def test_a_store_that_is_away_is_looked_at_again_later(watched):
 async def test_after_a_gap_mail_and_links_are_read_again(rig):
     await rig.store.links.put(rig.user.uid, ANN)
     await rig.write()
-    await reload_all(rig.hub, rig.store)
+    await reload_all(rig.hub, rig.store, [])
     await eventually(lambda: len(rig.told.events) == 2)
 
 
 async def test_a_sender_hears_that_the_store_lost_what_it_had_accepted(rig):
     await rig.store.links.put(ANN.peer, Link(rig.user.uid, "c-ann", "bob", "Bob", persist=True))
     await rig.write(ANN.peer, sender=rig.user.uid)
-    offset = rig.memory.boxes[ANN.peer].last
-    rig.session.sent[ANN.peer] = offset
-    await reload_all(rig.hub, rig.store)
+    (first,) = rig.memory.boxes[ANN.peer].letters
+    rig.session.sent[ANN.peer] = (first.offset, first.envelope.id)
+    rig.hub.gap()
+    await eventually(rig.hub.tenure.current)
     assert rig.told.events == []
     del rig.memory.boxes[ANN.peer]
-    await reload_all(rig.hub, rig.store)
-    assert rig.told.events == [MailLost(0)]
-    assert rig.session.sent == {}
+    rig.hub.gap()
+    rig.memory.now_ms.ms += 1000
+    await rig.write(ANN.peer, sender=rig.user.uid)  # what is accepted afterwards does not hide the loss
+    rig.session.sent[ANN.peer] = (rig.memory.boxes[ANN.peer].last, "m2")
+    await eventually(lambda: rig.told.events)
+    assert rig.told.events == [MailLost(order(first.offset)[0])]
+
+
+@pytest.mark.parametrize("after", ["a gap", "a while"])
+async def test_a_session_that_was_taken_over_unheard_is_ended(watched, after):
+    presence = Presence("another", watched.user.uid, "bob", "node2", "magi", "")
+    await watched.store.users.open(presence, watched.user.profile, takeover=True)
+    if after == "a gap":
+        watched.hub.gap()
+    await eventually(lambda: watched.told.closed is Ending.REPLACED)
+    assert not watched.hub.holds(watched.user.uid)
+
+
+async def test_an_acknowledgement_that_failed_is_said_again(watched):
+    await watched.store.links.put(watched.user.uid, ANN)
+    await watched.write()
+    await eventually(lambda: any(isinstance(event, Delivered) for event in watched.told.events))
+    offset = watched.told.events[-1].offset
+    real, failures = watched.store.mailboxes.ack, iter([True])
+
+    async def ack(*words):
+        if next(failures, False):
+            raise StorageUnavailable
+        return await real(*words)
+
+    watched.store.mailboxes.ack = ack
+    assert watched.hub.ack(watched.user, offset)
+    await eventually(lambda: not watched.memory.boxes[watched.user.uid].letters)
+
+
+async def test_one_mistake_does_not_end_the_safety_net(watched):
+    real, mistakes = watched.store.users.displaced, iter([True])
+
+    async def displaced(*words):
+        if next(mistakes, False):
+            raise RuntimeError
+        return await real(*words)
+
+    watched.store.users.displaced = displaced
+    await watched.store.links.put(watched.user.uid, ANN)
+    await eventually(lambda: watched.counts.reconciled_links == 1)
 
 
 async def test_without_a_lease_nothing_is_read(rig):
     await rig.store.links.put(rig.user.uid, ANN)
     rig.hub.tenure.holds = rig.hub.tenure.renewable = False
-    await reload_all(rig.hub, rig.store)
+    await reload_all(rig.hub, rig.store, [])
     assert rig.told.events == []

@@ -1,5 +1,7 @@
 """Packing of records and wakes."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 import redis
@@ -127,9 +129,14 @@ def test_a_profile_is_packed_as_the_fields_of_its_user() -> None:
 
 
 def test_a_presence_comes_out_without_its_address() -> None:
-    presence = Presence("s1", "ada", "ada@example.com", "n1", "magi", "198.51.100.7")
+    presence = Presence("s1", "ada", "ada@example.com", "n1", "magi", "198.51.100.7", "zoe@example.com")
     record = records.pack_presence(presence)
     assert b"198.51" not in record
+    assert records.unpack_presence(b"s1", record) == replace(presence, address="")
+
+
+def test_a_presence_of_a_session_that_takes_no_other_name_may_be_shorter() -> None:
+    record = msgspec.msgpack.encode((1, "ada", "ada@example.com", "n1", "magi"))
     assert records.unpack_presence(b"s1", record) == Presence("s1", "ada", "ada@example.com", "n1", "magi", "")
 
 
