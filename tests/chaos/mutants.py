@@ -111,14 +111,18 @@ def no_probe() -> None:
 
 
 def drops_when_full() -> None:
-    """Say of mail for which there is no room that it is stored."""
+    """Say of mail for which there is no room that it is accepted."""
+    from exchange.core.commands import QUEUED, Sent
     from exchange.handlers.deposit import Deposit
     from exchange.ports import StoredWord
 
     filed = Deposit.filed
 
     def lenient(self: Any, word: Any, offset: str, nodes_count: int) -> None:
-        filed(self, StoredWord.DUPLICATE if word is StoredWord.FULL else word, offset, nodes_count)
+        if word is StoredWord.FULL:
+            self.settle.settle(Sent(self.command.kind, self.link.nick, QUEUED))
+        else:
+            filed(self, word, offset, nodes_count)
 
     _replace(Deposit, "filed", lenient)
 
@@ -179,26 +183,25 @@ def wall_clock_in_leases() -> None:
 
 def no_compare() -> None:
     """Let all workers do all jobs, and tell the sender each time one finds that its mail ended, whoever told it before."""
-    from exchange import fates
     from exchange.storage.redis.jobs import Jobs
     from exchange.storage.redis.mailboxes import Mailboxes
 
-    notice, told = fates._Teller._notice, Mailboxes.told
+    post, told = Mailboxes.post, Mailboxes.told
     numbers = itertools.count()
+
+    async def everybody(_self: Any, *_args: Any, **_options: Any) -> bool:
+        return True
+
+    async def another(self: Any, uid: str, notice: Any, until_ms: int) -> Any:
+        return await post(self, uid, notice._replace(id=f"{os.getpid()}.{next(numbers)}"), until_ms)
 
     async def late(self: Any, *args: Any) -> None:
         await pause(SLOW_SECONDS)
         await told(self, *args)
 
-    async def everybody(_self: Any, *_args: Any, **_options: Any) -> bool:
-        return True
-
-    def another(self: Any, one: Any) -> Any:
-        return notice(self, one)._replace(id=f"{os.getpid()}.{next(numbers)}")
-
-    _replace(fates._Teller, "_notice", another)
-    _replace(Mailboxes, "told", late)
     _replace(Jobs, "hold", everybody)
+    _replace(Mailboxes, "post", another)
+    _replace(Mailboxes, "told", late)
 
 
 def lingering_close() -> None:
