@@ -43,13 +43,14 @@ def svg(tracks: Sequence[Track], caption: str) -> str:
 
 
 def _panel(top: int, track: Track) -> list[str]:
+    end = track.end  # it looks at every message: once is enough
     title = f"{track.name}: seconds from send to receive, worst (dark) and median; faults in red"
     parts = [
         f'<text x="12" y="{top - 8}" font-weight="bold" fill="#222222">{escape(title)}</text>',
         f'<rect x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" height="{PANEL}" fill="none" stroke="#dddddd"/>',
     ]
     for fault in track.faults:
-        left, right = _x(fault.at, track.end), _x(fault.until, track.end)
+        left, right = _x(fault.at, end), _x(fault.until, end)
         parts.append(
             f'<rect x="{left:.1f}" y="{top}" width="{max(1.0, right - left):.1f}" height="{PANEL}" fill="{FAULT}" '
             f'fill-opacity="0.15"><title>{escape(fault.what)}</title></rect>'
@@ -58,21 +59,21 @@ def _panel(top: int, track: Track) -> list[str]:
         y = _y(10.0**exponent, top)
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" fill="#666666">{10.0**exponent:g}</text>')
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#eeeeee"/>')
-    for at, delays in sorted(_columns(track).items()):
+    for at, delays in sorted(_columns(track, end).items()):
         ordered = sorted(delays)
         for value, colour in ((ordered[len(ordered) // 2], OTHERS), (ordered[-1], FIRST)):
-            parts.append(f'<circle cx="{_x(at, track.end):.1f}" cy="{_y(value, top):.1f}" r="1.4" fill="{colour}"/>')
+            parts.append(f'<circle cx="{_x(at, end):.1f}" cy="{_y(value, top):.1f}" r="1.4" fill="{colour}"/>')
     parts.append(
-        f'<text x="{WIDTH - RIGHT}" y="{top + PANEL + 14}" text-anchor="end" fill="#666666">{track.end:.0f} s</text>'
+        f'<text x="{WIDTH - RIGHT}" y="{top + PANEL + 14}" text-anchor="end" fill="#666666">{end:.0f} s</text>'
     )
     return parts
 
 
-def _columns(track: Track) -> dict[float, list[float]]:
+def _columns(track: Track, end: float) -> dict[float, list[float]]:
     """Return the delays of the messages that were sent in each of some equal parts of the time."""
     found: dict[float, list[float]] = {}
     for at, delay in track.points:
-        column = int(at / track.end * COLUMNS_COUNT) / COLUMNS_COUNT * track.end
+        column = int(at / end * COLUMNS_COUNT) / COLUMNS_COUNT * end
         found.setdefault(column, []).append(delay)
     return found
 
