@@ -14,7 +14,7 @@ from exchange.core.errors import (
     Unavailable,
 )
 from exchange.core.features import HISTORY
-from exchange.core.ids import Offset, order
+from exchange.core.ids import Offset
 from exchange.core.model import Envelope, Link, Record
 from exchange.core.session import Session
 from exchange.front import Settle
@@ -73,7 +73,8 @@ class Deposit:
         elif word is StoredWord.DUPLICATE:
             self.forwarded = False
             self.exchange.witness.repeated()
-            self._reply(offset, nodes_count)
+            self.session.sent.setdefault(self.link.peer, (offset, self.envelope.id))
+            self._reply(nodes_count)
         elif word is StoredWord.CONFLICT:
             self._refuse(IdReused())
         elif word is StoredWord.LATE:
@@ -96,16 +97,15 @@ class Deposit:
     def _stored(self, offset: Offset, nodes_count: int) -> None:
         exchange, command, link = self.exchange, self.command, self.link
         exchange.witness.forwarded(command.kind, self.envelope.name, link.name, command.characters, stored=True)
+        self.session.sent[link.peer] = (offset, self.envelope.id)
         if exchange.policy.history_keep_ms and link.remembers and HISTORY in self.session.features:
             exchange.spawn(exchange.insist(self._remember, "history.add"))
-        self._reply(offset, nodes_count)
+        self._reply(nodes_count)
 
-    def _reply(self, offset: Offset, nodes_count: int) -> None:
-        exchange, peer, sent = self.exchange, self.link.peer, self.session.sent
+    def _reply(self, nodes_count: int) -> None:
         if not nodes_count:
-            exchange.spawn(exchange.insist(lambda: exchange.store.dues.note(peer, self.until_ms), "mail.note"))
-        if peer not in sent or order(sent[peer][0]) < order(offset):
-            sent[peer] = (offset, self.envelope.id)
+            note, peer = self.exchange.store.dues.note, self.link.peer
+            self.exchange.spawn(self.exchange.insist(lambda: note(peer, self.until_ms), "mail.note"))
         self._settle(Sent(self.command.kind, self.link.nick, DELIVERED if nodes_count else QUEUED))
 
     def _refuse(self, error: ExchangeError) -> None:
