@@ -38,6 +38,8 @@ def run():
             text=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
+            # Whoever runs the tests may have hang-ups ignored; here each test decides.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509  one thread, before exec
         )
         started.append(process)
         assert process.stdout.readline() == "ready\n"
