@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from exchange.core.commands import CreateInvite, Identify, InviteCreated
+from exchange.core.commands import CreateInvite, Identified, Identify, InviteCreated
 from exchange.core.errors import ExchangeError, NotIdentified, StorageUnavailable, Unavailable
 from exchange.core.session import Session, State
 from exchange.handlers import exchange as module
@@ -112,6 +112,24 @@ async def test_what_is_left_to_do_is_done_after_the_reply_and_before_the_next_co
     place.exchange.handle(session, CreateInvite(), settle)
     await settle.outcome()
     assert order == ["first after 1 reply", "second before 0 next"]
+
+
+async def test_what_is_left_to_do_does_not_hold_up_the_next_command_for_ever(session):
+    policy = Policy(reply_seconds=1.0, finish_seconds=0.01, store_up_seconds=0)
+    place = await Place(Memory(Time()), policy=policy).start()
+    over, done = asyncio.Event(), asyncio.Event()
+
+    async def outage() -> None:
+        await over.wait()
+        done.set()
+
+    session.after.append(outage)
+    settle = Settle()
+    place.exchange.handle(session, Identify(name="ann"), settle)
+    assert isinstance(await settle.outcome(), ExchangeError | Identified)
+    assert not done.is_set()
+    over.set()
+    await asyncio.wait_for(done.wait(), 5)
 
 
 async def test_a_session_that_leaves_is_deaf_at_once_and_its_name_waits(place, session):

@@ -5,6 +5,7 @@ import pytest
 from exchange.farewell import say_farewell
 from exchange.node import reattach
 from exchange.node.reattach import attach_all
+from exchange.ports import Notice
 from exchange.storage.memory.state import Memory
 from tests.harness.waiting import eventually
 from tests.harness.world import PERSISTENT, WATCHING, Place, Time, befriend
@@ -223,3 +224,31 @@ async def test_after_the_store_lost_everything_sessions_go_on_and_their_friends_
     assert ann.types[-1] == "friend_disconnected"
     assert ann.connection.session.identified().uid == uid
     await there.identified("ann", features=PERSISTENT, token=ann.token)
+
+
+async def test_a_friend_the_client_had_not_heard_of_is_announced_after_the_fence(places):
+    here, there = places
+    ann = await here.identified("ann", features=PERSISTENT)
+    bob = await there.identified("bob", features=PERSISTENT)
+    user = ann.connection.session.identified()
+    link = bob.connection.session.identified().end_of("c-new", persist=True)
+    # The first half of a redeem: the table knows, and the announcement is still to come.
+    await here.store.links.put(user.uid, link, notice=Notice.QUIET)
+    await eventually(lambda: user.links.get(link.peer))
+    assert "friend_connected" not in ann.types
+    await fence(here)
+    assert (await ann.hears("friend_connected"))["friend"]["username"] == "bob"
+
+
+async def test_a_going_that_was_not_told_yet_is_told_after_the_fence(places):
+    here, there = places
+    ann = await here.identified("ann", features=WATCHING)
+    bob = await there.identified("bob", features=PERSISTENT)
+    await befriend(ann, bob)
+    bob.leave()
+    await there.exchange.settled(10)
+    user = ann.connection.session.identified()
+    await eventually(lambda: next(iter(user.links)).waiting)
+    assert "friend_presence" not in ann.types, "goings are told after a while"
+    await fence(here)
+    assert (await ann.hears("friend_presence"))["online"] is False
