@@ -144,10 +144,10 @@ class Delivery:
         self.go_on()
 
     def go_on(self) -> None:
-        """Read what is still to be given, if there is room and it is not being read already."""
+        """Read what a session that is behind still has to be given, if there is room and it is not being read already."""
         if self._pulling or self._ended or not self._window.room_count:
             return
-        if self._teller.buffered_bytes > (self._rules.low_bytes if self.behind else self._rules.high_bytes):
+        if self._teller.buffered_bytes > self._rules.low_bytes:
             return
         self._pulling = True
         self._spawn(self._pull_quietly())
