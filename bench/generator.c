@@ -2,6 +2,7 @@
  *
  *   generator --a 127.0.0.1:P --b 127.0.0.1:P [--pairs N] [--bytes N] [--rate N]
  *             [--warm S] [--saturate S] [--pace S] [--watch PID,PID,...] [--stored 0|1] [--ack-every N]
+ *             [--chat TOKEN,TOKEN,...]
  *
  * A of every pair sits on endpoint --a and asks, B sits on --b and answers. First everybody is identified and paired by
  * invitation codes. Then two measured phases, each drained at its end; what does not come by then is lost:
@@ -11,6 +12,9 @@
  *
  * With --stored 1 both ends are extended clients whose messages go through mailboxes: every message has an id, every
  * n-th delivery is acknowledged, along with those before it, and a receipt must say `delivered`.
+ *
+ * With --chat the pairs are those of the CoralMux relay, which these tokens stand for: A is the agent and streams chunks of
+ * an answer to B, its phone. Nothing is receipted; a chunk is done when it is there.
  *
  * Every message carries its pair and number: a doubled, reordered or misdirected one ends the run, and so does an
  * `error` frame. One line of JSON goes to standard output; exit status 1 comes with a reason on standard error.
@@ -26,7 +30,7 @@
 #include "frames.h"
 #include "samples.h"
 
-enum { PAIRS = 1000, INPUT_BYTES = 16384, OUTPUT_BYTES = 8192, UNDER_WAY = 1024, ID_BYTES = 65, OFFSET_BYTES = 65 };
+enum { PAIRS = 1000, TOKEN_BYTES = 64, INPUT_BYTES = 16384, OUTPUT_BYTES = 8192, UNDER_WAY = 1024, ID_BYTES = 65, OFFSET_BYTES = 65 };
 enum { SETUP_SECONDS = 20, DRAIN_SECONDS = 3 };
 
 typedef struct Conn {
@@ -44,7 +48,8 @@ typedef struct Conn {
 static enum { SETUP, SATURATE, PACE, DRAIN } phase = SETUP;
 static Conn conns[2 * PAIRS]; /* memory is touched only as it is used */
 static int pairs = 100, body_bytes = 230, rate = 2000, ack_every = 1, linked, loop_fd, timer_fd;
-static bool stored;
+static bool stored, chat;
+static char tokens[PAIRS][TOKEN_BYTES];
 static double warm_seconds = 1, saturate_seconds = 4, pace_seconds = 4;
 static uint64_t total_sent, total_done, lost, pace_next;
 static int64_t pace_start;
@@ -85,6 +90,8 @@ static void send_message(Conn *c, int64_t due) {
 
 static char side(const Conn *c) { return c->asks ? 'a' : 'b'; }
 
+static const char *content_key(void) { return chat ? "\"delta\"" : "\"content\""; }
+
 static void compose(Conn *c) {
     char filler[OUTPUT_BYTES], id[ID_BYTES] = "";
     static const char words[] = "may I ask what the plan for the week is, and who takes part? ";
@@ -92,9 +99,13 @@ static void compose(Conn *c) {
     for (int i = 0; i < fill; i++) filler[i] = words[(size_t)i % (sizeof words - 1)];
     const char *type = c->asks ? "ask" : "answer", *to = c->asks ? "bob" : "ann";
     if (stored) snprintf(id, sizeof id, ",\"id\":\"%04d%c-0000000000\"", c->pair, side(c));
+    static const char chunk[] = "{\"v\":1,\"type\":\"chat.stream\",\"id\":\"1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed\","
+                                "\"ts\":1800000000000,\"payload\":{\"delta\":\"%04d.0000000000 %.*s\",\"seq\":1}}";
     static const char format[] = "{\"type\":\"%s\",\"content\":\"%04d.0000000000 %.*s\",\"to\":\"%s%d\"%s}";
-    c->json_bytes = (size_t)snprintf(c->json, sizeof c->json, format, type, c->pair, fill, filler, to, c->pair, id);
-    c->number = strchr(c->json, '.') + 1;
+    int bytes = chat ? snprintf(c->json, sizeof c->json, chunk, c->pair, fill, filler)
+                     : snprintf(c->json, sizeof c->json, format, type, c->pair, fill, filler, to, c->pair, id);
+    c->json_bytes = (size_t)bytes;
+    c->number = c->json + (value_of(c->json, c->json_bytes, content_key()) - c->json) + 5;
     if (stored) c->id_number = strrchr(c->json, '-') + 1;
 }
 
@@ -102,7 +113,7 @@ static void compose(Conn *c) {
 
 /* Check that the frame is about message `number` of the pair, and return when that message was due. */
 static int64_t due_of(const Conn *sender, uint64_t number, const char *text, size_t bytes) {
-    const char *content = value_of(text, bytes, "\"content\"");
+    const char *content = value_of(text, bytes, content_key());
     if (!content || text + bytes - content < 16) die("a frame without our content: %.*s", (int)bytes, text);
     if (atoi(content) != sender->pair || strtoull(content + 5, NULL, 10) != number || number >= sender->sent)
         die("pair %d waits for message %" PRIu64 ", but got %.15s", sender->pair, number, content);
@@ -130,9 +141,14 @@ static void check_status(const char *text, size_t bytes) {
         die("a receipt that does not say delivered: %.*s", (int)bytes, text);
 }
 
-static void message_done(const Conn *sender, int64_t at) {
+static void message_done(Conn *sender, int64_t at) {
     total_done++;
-    if (phase == SATURATE) send_message(sender->partner, at);
+    if (phase == SATURATE) send_message(chat ? sender : sender->partner, at);
+}
+
+static void authenticate(Conn *c) {
+    send_text(c, "{\"v\":1,\"type\":\"auth\",\"payload\":{\"token\":\"%s\",\"role\":\"%s\"}}", tokens[c->pair],
+              c->asks ? "agent" : "phone");
 }
 
 static void identify(Conn *c) {
@@ -160,9 +176,28 @@ static void on_setup_frame(Conn *c, const char *type, const char *text, size_t b
     }
 }
 
+static void on_relayed(Conn *c, const char *type, const char *text, size_t bytes) {
+    Conn *agent = c->partner;
+    int64_t at = now();
+    if (!strncmp(type, "chat.stream\"", 12) && !c->asks) {
+        note(&delivery, due_of(agent, agent->delivered, text, bytes), at);
+        agent->receipted = ++agent->delivered;
+        message_done(agent, at);
+    } else if (!strncmp(type, "auth.ok\"", 8)) {
+        c->identified = true;
+        if (c->partner->identified) linked += 2;
+    } else if (strncmp(type, "status\"", 7) || !memmem(text, bytes, "\"online\"", 8)) {
+        die("unexpected frame: %.*s", (int)bytes, text);
+    }
+}
+
 static void on_text(Conn *c, const char *text, size_t bytes) {
     const char *type = value_of(text, bytes, "\"type\"");
     if (!type) die("a frame without type: %.*s", (int)bytes, text);
+    if (chat) {
+        on_relayed(c, type, text, bytes);
+        return;
+    }
     const char *push = c->asks ? "answer\"" : "question\"", *sent = c->asks ? "question_sent\"" : "answer_sent\"";
     Conn *sender = c->partner;
     int64_t at = now();
@@ -188,6 +223,7 @@ static size_t take_handshake(Conn *c) {
     if (strncmp(c->input, "HTTP/1.1 101", 12) || !memmem(c->input, bytes, ACCEPT, sizeof ACCEPT - 1))
         die("the handshake was refused: %.60s", c->input);
     c->upgraded = true;
+    if (chat) authenticate(c);
     return bytes;
 }
 
@@ -224,7 +260,7 @@ static void send_due(void) {
     for (int64_t at = now(); phase == PACE; pace_next++) {
         int64_t due = pace_start + (int64_t)(pace_next * (uint64_t)SECOND / (uint64_t)rate);
         if (due > at || due >= window_to) return;
-        uint64_t turn = pace_next / (uint64_t)pairs & 1; /* all ask, then all answer */
+        uint64_t turn = chat ? 0 : pace_next / (uint64_t)pairs & 1; /* all ask, then all answer */
         send_message(&conns[2 * (pace_next % (uint64_t)pairs) + turn], due);
     }
 }
@@ -289,7 +325,9 @@ static void join(Conn *c, const struct sockaddr_in *address) {
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(c->fd, (const struct sockaddr *)address, sizeof *address)) die("connect: %s", strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (send(c->fd, HELLO, sizeof HELLO - 1, MSG_NOSIGNAL) < 0) die("handshake: %s", strerror(errno));
+    char hello[sizeof HELLO + 16];
+    int bytes = snprintf(hello, sizeof hello, HELLO, chat ? "/coralmux/ws" : "/");
+    if (send(c->fd, hello, (size_t)bytes, MSG_NOSIGNAL) < 0) die("handshake: %s", strerror(errno));
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(loop_fd, EPOLL_CTL_ADD, c->fd, &event);
 }
@@ -308,8 +346,20 @@ static void set_up(const struct sockaddr_in *a, const struct sockaddr_in *b) {
     if (!all_linked()) die("only %d of %d users were paired in %d s", linked, 2 * pairs, SETUP_SECONDS);
 }
 
+/* Take the tokens of all pairs, separated by commas. */
+static void take_tokens(char *text) {
+    chat = true;
+    int count = 0;
+    for (char *token = strtok(text, ","); token; token = strtok(NULL, ","), count++) {
+        if (count == PAIRS || strlen(token) >= TOKEN_BYTES) die("more than %d tokens, or one that is none", PAIRS);
+        strcpy(tokens[count], token);
+    }
+    if (count < pairs) die("%d pairs and only %d tokens", pairs, count);
+}
+
 int main(int argc, char **argv) {
     struct sockaddr_in a = {0}, b = {0};
+    char *chosen = NULL;
     for (int i = 1; i < argc; i += 2) {
         char *name = argv[i], *value = argv[i + 1];
         if (!value) die("%s needs a value", name);
@@ -324,12 +374,14 @@ int main(int argc, char **argv) {
         else if (!strcmp(name, "--watch")) watch(value);
         else if (!strcmp(name, "--stored")) stored = atoi(value) != 0;
         else if (!strcmp(name, "--ack-every")) ack_every = atoi(value);
+        else if (!strcmp(name, "--chat")) chosen = value;
         else die("unknown option %s", name);
     }
     if (!a.sin_port || !b.sin_port || pairs < 1 || pairs > PAIRS || rate < 2 || body_bytes < 16 || body_bytes > 4096)
         die("needs --a and --b, 1 to %d pairs, a rate of 2 or more, and 16 to 4096 bytes", PAIRS);
     /* More than half a window of 64 unacknowledged, and the exchange would wait for the load. */
     if (ack_every < 1 || ack_every > 32) die("every 1st to 32nd delivery can be acknowledged, not every %d", ack_every);
+    if (chosen) take_tokens(chosen);
     set_up(&a, &b);
     printf("{");
     saturate();

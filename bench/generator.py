@@ -1,5 +1,6 @@
 """Builds the load generator when a part of its source is newer, runs it, and reads what it says."""
 
+import http.client
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from bench.process import Unmeasurable, on_cores
 SOURCE = Path(__file__).with_name("generator.c")
 PARTS = (SOURCE, SOURCE.with_name("frames.h"), SOURCE.with_name("samples.h"))
 BUILD = Path(__file__).with_name("build")
+CHUNK_BYTES = 200
+"""Length of what one chunk of an answer says."""
 _SLACK_SECONDS = 30.0  # connecting, pairing and draining
 
 
@@ -31,13 +34,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Clients:
-    """What the users of a load are: plain clients, or extended ones whose messages go through mailboxes.
+    """What the users of a load are: plain clients, extended ones whose messages go through mailboxes, or ends of relay pairs.
 
-    Extended clients acknowledge every ``ack_every``-th delivery, and with it those before.
+    Extended clients acknowledge every ``ack_every``-th delivery, and with it those before. With ``chat`` the first of every
+    pair is an agent that streams chunks of an answer to the other one, its phone.
     """
 
     stored: bool = False
     ack_every: int = 1
+    chat: bool = False
 
 
 PLAIN = Clients()
@@ -93,7 +98,7 @@ def drive(
         "--a": f"127.0.0.1:{ports[0]}",
         "--b": f"127.0.0.1:{ports[1]}",
         "--pairs": load.pairs,
-        "--bytes": load.body_bytes,
+        "--bytes": CHUNK_BYTES if clients.chat else load.body_bytes,
         "--rate": load.paced_per_second,
         "--warm": load.warm_seconds,
         "--saturate": load.saturate_seconds,
@@ -101,6 +106,7 @@ def drive(
         "--watch": ",".join(map(str, watched)),
         "--stored": int(clients.stored),
         "--ack-every": clients.ack_every,
+        **({"--chat": ",".join(_tokens(ports[0], load.pairs))} if clients.chat else {}),
     }
     command = [str(program), *(str(word) for option in options.items() for word in option)]
     seconds = 2 * load.warm_seconds + load.saturate_seconds + load.pace_seconds + _SLACK_SECONDS
@@ -115,3 +121,22 @@ def drive(
     if said["lost"]:
         raise Unmeasurable(f"{said['lost']} messages were lost")
     return said
+
+
+def _tokens(port: int, count: int) -> list[str]:
+    """Make pairs of the relay and return their tokens."""
+    found = []
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        for _ in range(count):
+            connection.request("POST", "/coralmux/api/v1/pair")
+            response = connection.getresponse()
+            said = response.read()
+            if response.status != 201:
+                raise Unmeasurable(f"the relay made no pair: {response.status} {said.decode(errors='replace').strip()}")
+            found.append(json.loads(said)["token"])
+    except OSError as error:
+        raise Unmeasurable(f"the relay made no pair: {error}") from None
+    finally:
+        connection.close()
+    return found

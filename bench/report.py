@@ -45,15 +45,20 @@ def table(found: Mapping[str, Figures], titles: Mapping[str, str], ratio: Mappin
     rows = [["", *(heading for heading, _ in COLUMNS.values())]]
     for name, figures in found.items():
         row = asdict(figures)
-        rows.append([titles.get(name, name), *(form.format(row[figure]) for figure, (_, form) in COLUMNS.items())])
+        rows.append([titles.get(name, name), *(_cell(row[figure], form) for figure, (_, form) in COLUMNS.items())])
     for name, values in ratio.items():
-        rows.append([name, *(f"× {values[figure]:.2f}" for figure in COLUMNS)])
+        rows.append([name, *(_cell(values[figure], "× {:.2f}") for figure in COLUMNS)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(pairs))
         for pairs in (list(zip(row, widths, strict=True)) for row in rows)
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _cell(value: float, form: str) -> str:
+    """Write a figure; what a scenario does not have (a receipt) is zero."""
+    return form.format(value) if value else "-"
 
 
 def document(

@@ -1,6 +1,6 @@
 """The `bench` program: measures the exchange beside its peers, prints a table, keeps JSON and a chart.
 
-    python -m bench.run [--quick] [--scenario live | stored | all] [--rounds N] [--seconds S]
+    python -m bench.run [--quick] [--scenario live | stored | chat | all] [--rounds N] [--seconds S]
                         [--peers ordinary,node_ws | none]
 
 Exit status 0 if everything that was asked for was measured, 1 if a stack is missing, 2 for a wrong option.

@@ -86,6 +86,11 @@ _SETTINGS = {
     # The load is far above what one person may ask, and the ops port would be the same for both nodes.
     "EXCHANGE_LIMITS__ASKS_PER_MINUTE_COUNT": "0",
     "EXCHANGE_OPS__PORT": "0",
+    # A pair of the relay streams 300 chunks a second when saturated.
+    "EXCHANGE_RELAY__AGENT_PER_MINUTE_COUNT": "1000000",
+    "EXCHANGE_RELAY__AGENT_BURST_COUNT": "1000000",
+    "EXCHANGE_RELAY__DAILY_QUOTA_BYTES": str(1 << 50),
+    "EXCHANGE_RELAY__MONTHLY_QUOTA_BYTES": str(1 << 50),
     "EXCHANGE_STORE__DURABILITY": "local",
     # Nobody is left when a node is ended, and no balancer has to take notice.
     "EXCHANGE_DRAIN__NOTICE_SECONDS": "0",
@@ -100,8 +105,9 @@ def _own(name: str, kind: str, clients: Clients) -> Stack:
 EXCHANGE = _own("exchange", "live", PLAIN)
 STORED = _own("stored", "stored", Clients(stored=True))
 STORED_8 = _own("stored_8", "stored, acks by 8", Clients(stored=True, ack_every=8))
+CHAT = _own("chat", "chat", Clients(chat=True))
 
-SCENARIOS = {"live": (EXCHANGE,), "stored": (STORED, STORED_8, EXCHANGE)}
+SCENARIOS = {"live": (EXCHANGE,), "stored": (STORED, STORED_8, EXCHANGE), "chat": (CHAT, EXCHANGE)}
 """The exchange's own stacks of each scenario. The first is the one that ratios are about; peers are live in all of them."""
 
 PEERS = {
@@ -111,4 +117,4 @@ PEERS = {
         Stack("node_ws", "Node.js ws + ioredis", _node_ws, _install_node_ws),
     )
 }
-STACKS = {stack.name: stack for stack in (EXCHANGE, STORED, STORED_8, *PEERS.values())}
+STACKS = {stack.name: stack for stack in (EXCHANGE, STORED, STORED_8, CHAT, *PEERS.values())}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exchange.admin.pair import pair
 from magi import __version__
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ program = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+admin = typer.Typer(help="What operators do with an exchange.", no_args_is_help=True)
+admin.add_typer(pair, name="pair")
+program.add_typer(admin, name="admin")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings.  [EXCHANGE_CONFIG_FILE]", show_default=False)
@@ -79,6 +84,13 @@ def serve(
         bool | None,
         typer.Option("--worker/--no-worker", help="Run a worker beside the nodes.  [EXCHANGE_WORKER__EMBEDDED]"),
     ] = None,
+    relay_listener: Annotated[
+        bool | None,
+        typer.Option(
+            "--relay-listener/--no-relay-listener",
+            help="Serve the relay at its original port, too.  [EXCHANGE_RELAY__LISTENER, port 8443]",
+        ),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Run the exchange.
@@ -98,11 +110,72 @@ def serve(
             "redis": {"url": redis_url},
             "store": {"data_dir": data_dir},
             "worker": {"embedded": worker},
+            "relay": {"listener": relay_listener},
         },
         config,
     )
     from exchange.serve import serve as run
 
+    sys.exit(run(settings))
+
+
+@program.command(context_settings={"help_option_names": ["-h", "-help", "--help"]})
+def relay(
+    *,
+    addr: Annotated[
+        str, typer.Option("-addr", "--addr", help="Address to listen on: host:port, or :port for all IPv4 addresses.")
+    ] = ":8443",
+    admin_key: Annotated[
+        str | None,
+        typer.Option(
+            "-admin-key",
+            "--admin-key",
+            help="Key that making and deleting pairings over HTTP needs. It is safer in the environment: everybody on "
+            "this machine can see arguments.  [RELAY_ADMIN_KEY, EXCHANGE_RELAY__ADMIN_KEY_FILE]",
+        ),
+    ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(
+            "-domain", "--domain", help="Name of the relay: phones are shown wss://<domain>/ws. Orders no certificate."
+        ),
+    ] = None,
+    db: Annotated[str | None, typer.Option("-db", "--db", help="Ignored: the store keeps everything.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run the exchange with the flags of the original relay, which it serves at its original paths.
+
+    RELAY_ADMIN_KEY=... magi-exchange relay -addr :8443 -domain relay.example.com
+
+    This is serve --relay-listener; everything else is set as for serve. Certificates: EXCHANGE_RELAY__TLS_CERTIFICATE_FILE
+    and EXCHANGE_RELAY__TLS_KEY_FILE, or a balancer in front.
+    """
+    from exchange.flags import cautions, place_of, url_of
+
+    try:
+        host, port = place_of(addr)
+        public_url = None if domain is None else url_of(domain)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    settings = _load(
+        {
+            "relay": {
+                "enabled": True,
+                "listener": True,
+                "listener_host": host,
+                "listener_port": port,
+                "admin_key": admin_key,
+                "public_url": public_url,
+            }
+        },
+        config,
+    )
+    from exchange.banner import Console
+    from exchange.serve import serve as run
+
+    console = Console(settings.log.format)
+    for caution in cautions(key=admin_key, domain=domain, db=db, tls=settings.relay.tls_key_file is not None):
+        console.say(caution)
     sys.exit(run(settings))
 
 

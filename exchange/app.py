@@ -5,48 +5,43 @@ import gc
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
 from exchange import logs
+from exchange.core.commands import PassOn
 from exchange.core.errors import ExchangeError, StorageUnavailable
-from exchange.core.features import FEATURES, HISTORY
 from exchange.core.model import NodeInfo
 from exchange.core.session import Session
-from exchange.dialects.errors import CODES
-from exchange.dialects.magi1 import Magi1
+from exchange.entrances import Entrances
 from exchange.entropy import new_id
-from exchange.front import Conversation, Ending, SocketRules, Upgrade
-from exchange.handlers.exchange import Exchange, Policy
-from exchange.metrics import Metrics
+from exchange.facts import Facts
+from exchange.front import Conversation, Upgrade
+from exchange.handlers.exchange import Exchange
+from exchange.hotcounts import HotCounts
+from exchange.listening import NodeSockets
 from exchange.node.census import Census
-from exchange.node.connection import Bounds, Connection
-from exchange.node.delivery import MailRules
-from exchange.node.drain import Drain, Plan
+from exchange.node.connection import Connection
+from exchange.node.drain import Drain
 from exchange.node.hub import LocalHub
 from exchange.node.lease import Lease
 from exchange.node.readiness import Readiness
 from exchange.node.reattach import attach_all
 from exchange.node.reconcile import SafetyNet
-from exchange.node.roster import Roster
+from exchange.node.roster import Crowd, Roster
+from exchange.node.switchboard import LocalSwitchboard
 from exchange.node.witness import NodeWitness
+from exchange.policies import bounds_of, desk_of, mail_rules_of, plan_of, policy_of, relay_rules_of
 from exchange.ports import Store
 from exchange.settings import Settings
-from exchange.storage.redis import keyspace
 from exchange.storage.redis.store import RedisStore
 from exchange.stores import connect
-from exchange.transports import http1, statistics
-from exchange.transports.doorman import Doorman, Wire
-from exchange.transports.http import ROUTES, website
 from exchange.transports.ops import operations
-from exchange.transports.proxies import Proxies
 from exchange.transports.server import Server
-from exchange.transports.wheel import Wheel
+from exchange.wires import MAIN, RELAY, Row, metrics_of, wires
 from magi import __version__
-from magi.wire.limits import OVERSIZE_FACTOR
 
 log = structlog.get_logger()
 
@@ -69,6 +64,7 @@ class Node:
         *,
         sock: socket.socket,
         ops_sock: socket.socket,
+        relay_sock: socket.socket | None = None,
         on_drain: Callable[[], None] = lambda: None,
     ) -> None:
         """Wire everything up; nothing runs yet.
@@ -78,41 +74,39 @@ class Node:
             store: Its clock, and its wakes, are this node's own.
             sock: Listening socket for clients.
             ops_sock: Listening socket for probes and metrics.
+            relay_sock: Listening socket of the relay's original port, if that is on.
             on_drain: Is called when the ops port asks this node to end; whoever has it then calls :meth:`stop`.
         """
         self.settings = settings
         self.store = store
-        self._about = (__version__, settings.store.durability)
-        self.dialect = dialect = Magi1()
-        self.metrics = Metrics(
-            version=__version__,
-            keyspace=str(keyspace.VERSION),
-            durability=settings.store.durability,
-            codes={dialect.name: CODES},
-            lanes=("main", "commit") if settings.store.durability == "replicated" else ("main",),
-            routes=ROUTES,
-        )
+        self._rows = rows = wires(settings, store.clock.now_ms)
+        self.metrics = metrics_of(settings, rows)
         self.journal = logs.Journal(settings.log.forwarded_per_second_count)
-        counts = self.metrics.hot[dialect.name]
-        self.witness = NodeWitness(dialect, counts, self.metrics, self.journal)
-        self.roster = Roster(store.clock, counts, self.witness.closed, lambda: self.hub.changes_count)
-        self.hub = LocalHub(store, self.roster.teller, counts, mail_rules_of(settings))
-        self.safety_net = SafetyNet(self.hub, store, counts, period_seconds=settings.session.reconcile_seconds)
+        self._spoken = [self._speak(row) for row in rows]
+        self.roster, self.witness = self._spoken[0]
+        self.crowd = Crowd({row.dialect.name: roster for row, (roster, _) in zip(rows, self._spoken, strict=True)})
+        self.hub = LocalHub(store, self.roster.teller, self.roster.counts, mail_rules_of(settings))
+        self.switchboard = self._switchboard()
+        self.safety_net = SafetyNet(
+            self.hub, store, self.roster.counts, period_seconds=settings.session.reconcile_seconds
+        )
         self.lease = self._lease()
         self.hub.tenure = self.lease
-        self.exchange = Exchange(self.lease.info.id, store, self.hub, self.lease, self.witness, policy_of(settings))
-        self.census = Census(store.tallies, self.roster, lambda: self.lease.info)
-        self.readiness = Readiness(self.lease.current)
-        self.doorman = self._doorman()
-        proxies = Proxies(settings.listen.trusted_proxies, self.metrics.untrusted_forwarded.inc)
-        transport = http1.options(self.doorman, Wheel(), proxies.client_address)
-        self.server = Server(website(self, self._count_response), sock, **transport)
-        self.ops_server = Server(
-            operations(self, lambda: self.readiness.started, self._alive, self.metrics.exposition, on_drain), ops_sock
+        self.exchange = Exchange(
+            self.lease.info.id, store, self.hub, self.switchboard, self.lease, self.witness, policy_of(settings)
         )
-        drain = settings.drain
-        plan = Plan(drain.notice_seconds, drain.window_seconds, drain.flush_seconds)
-        self.drain = Drain(plan, self.roster, others=self._others_serve, refuse=self.doorman.refuse)
+        self.census = Census(store.tallies, self.roster, lambda: self.lease.info, self.switchboard.counted)
+        self.readiness = Readiness(self.lease.current)
+        self.facts = Facts(
+            self.census, store.clock, self.readiness, settings.store.durability, settings.listen.public_url
+        )
+        self.desk = desk_of(settings, store)
+        self.entrances = self._entrances({MAIN: sock} if relay_sock is None else {MAIN: sock, RELAY: relay_sock})
+        self.ops_server = Server(
+            operations(self.facts, lambda: self.readiness.started, self._alive, self.metrics.exposition, on_drain),
+            ops_sock,
+        )
+        self.drain = Drain(plan_of(settings), self.crowd, others=self._others_serve, refuse=self.entrances.refuse)
         self._beat_task: asyncio.Task[None] | None = None
         self._beaten_at = time.monotonic()
         self._report_task: asyncio.Task[None] | None = None
@@ -120,6 +114,22 @@ class Node:
         self._watch()
 
     # --- parts -------------------------------------------------------------------------------------------------------
+
+    def _switchboard(self) -> LocalSwitchboard:
+        counts = next((self.metrics.hot[row.dialect.name] for row in self._rows if row.carries is PassOn), HotCounts())
+        return LocalSwitchboard(self.store.slots, self.crowd.teller, counts, relay_rules_of(self.settings))
+
+    def _entrances(self, sockets: Mapping[str, socket.socket]) -> Entrances:
+        wires = zip(self._rows, self._spoken, strict=True)
+        return Entrances(
+            self.settings,
+            self.metrics,
+            [(row, self._conversations(row, *one)) for row, one in wires],
+            self.facts,
+            self.desk,
+            connections_count=self.crowd.__len__,
+            sockets=sockets,
+        )
 
     def _lease(self) -> Lease:
         def info() -> NodeInfo:
@@ -137,47 +147,39 @@ class Node:
             ttl_seconds=self.settings.lease.ttl_seconds,
             renew_seconds=self.settings.lease.renew_seconds,
             start_over=start_over,
-            attach_all=lambda: attach_all(self.exchange, self.roster),
+            attach_all=self._attach_all,
         )
 
-    def _doorman(self) -> Doorman:
-        settings, dialect = self.settings, self.dialect
-        return Doorman(
-            # A wire is its dialect, the paths it owns (MAGI-1), and its socket rules.
-            [Wire(dialect.name, lambda path: path == "/" or path.startswith("/bx"), self._rules(), self._converse)],
-            origins=frozenset(origin.lower() for origin in settings.listen.origins),
-            connections_count=self.roster.__len__,
-            connections_most=settings.limits.connections_count,
-            count=self.metrics.connections_opened.inc,
-        )
+    async def _attach_all(self) -> None:
+        self.switchboard.lose_all("node.fenced")
+        await attach_all(self.exchange, self.roster)
 
-    def _rules(self) -> SocketRules:
-        session = self.settings.session
-        return SocketRules(
-            message_bytes=session.message_bytes,
-            outer_bytes=OVERSIZE_FACTOR * session.message_bytes,
-            ping_seconds=session.ping_seconds,
-            silence_seconds=session.silence_seconds,
-            stall_seconds=session.stall_seconds,
-            idle_seconds=session.idle_seconds,
-            idle_close=self.dialect.closes[Ending.IDLE],
-            buffer_bytes=session.buffer_bytes,
-        )
+    def _speak(self, row: Row) -> tuple[Roster, NodeWitness]:
+        counts = self.metrics.hot[row.dialect.name]
+        witness = NodeWitness(row.dialect, counts, self.metrics, self.journal)
+        changes_count = (lambda: self.hub.changes_count) if row.public else (lambda: 0)
+        return Roster(self.store.clock, counts, witness.closed, changes_count, public=row.public), witness
 
-    def _converse(self, upgrade: Upgrade) -> Conversation:
-        limits = self.settings.limits
-        session = Session(
-            new_id(), dialect=self.dialect.name, address=upgrade.address, since_ms=self.store.clock.now_ms()
-        )
-        bounds = Bounds(limits.pending_frames_count, limits.pending_bytes)
-        return Connection(session, self.dialect, self.exchange, self.roster, self.witness.refused, bounds)
+    def _conversations(self, row: Row, roster: Roster, witness: NodeWitness) -> Callable[[Upgrade], Conversation]:
+        bounds = bounds_of(self.settings)
+
+        def converse(upgrade: Upgrade) -> Conversation:
+            name, now_ms = row.dialect.name, self.store.clock.now_ms()
+            session = Session(new_id(), dialect=name, address=upgrade.address, since_ms=now_ms)
+            return Connection(session, row.dialect, self.exchange, roster, witness.refused, bounds, row.member_rules)
+
+        return converse
 
     def _watch(self) -> None:
         """Name the objects whose numbers are read at scrape."""
-        metrics, name = self.metrics, self.dialect.name
-        metrics.connections.watch(lambda: len(self.roster), name)
+        metrics = self.metrics
+        for row, (roster, _) in zip(self._rows, self._spoken, strict=True):
+            name = row.dialect.name
+            metrics.connections.watch(roster.__len__, name)
+            metrics.sessions.watch((self.switchboard if row.carries is PassOn else self.hub).__len__, name)
         metrics.connections_limit.set(self.settings.limits.connections_count)
-        metrics.sessions.watch(lambda: len(self.hub), name)
+        metrics.pairs.watch(lambda: self.switchboard.pairs_count)
+        metrics.busy_ends.watch(lambda: self.switchboard.busy_count)
         metrics.users.watch(lambda: len(self.hub))
         metrics.pull_sessions.watch(lambda: self.hub.behind_count)
         metrics.wakes_missed.watch(lambda: self.hub.missed_count)
@@ -187,14 +189,17 @@ class Node:
         metrics.draining.watch(lambda: self.readiness.draining)
         metrics.drain_remaining.watch(lambda: self.drain.remaining)
         metrics.nodes.watch(lambda: len(self.census.latest.nodes), "alive")
-        metrics.write_buffer.watch(lambda: sum(one.buffered_bytes for one in self.roster), "sum")
-        metrics.write_buffer.watch(lambda: max((one.buffered_bytes for one in self.roster), default=0), "max")
+        metrics.write_buffer.watch(lambda: sum(one.buffered_bytes for one in self.crowd), "sum")
+        metrics.write_buffer.watch(lambda: max((one.buffered_bytes for one in self.crowd), default=0), "max")
 
     def watch_store(self, store: RedisStore) -> None:
         """Take readiness and the numbers of the lane from the store behind the ports."""
         self.readiness.store_up = lambda: store.up
         self.readiness.examine = store.flaws
         self.metrics.watch_lane("main", store.lane)
+        if store.bulk is not None:
+            self.metrics.watch_lane("bulk", store.bulk)
+            self.metrics.live_gaps.watch(lambda: self.switchboard.cuts_count, "bulk")
         if (commit := store.commit) is not None:
             self.metrics.watch_lane("commit", commit.lane)
             self.metrics.waiting.watch(lambda: commit.waiting)
@@ -206,6 +211,8 @@ class Node:
     async def start(self) -> None:
         """Serve; returns when clients can connect."""
         self.store.wakes.attend(self.hub)
+        if self.settings.relay.enabled:
+            self.store.slots.attend(self.switchboard)
         await self.lease.start()
         await self.census.report()
         await self.census.read()
@@ -213,7 +220,7 @@ class Node:
         self._beat_task = loop.create_task(self._beat())
         self._safety_task = loop.create_task(self.safety_net.run())
         await self.ops_server.start()
-        await self.server.start()
+        await self.entrances.start()
         self.readiness.started = True
         log.info("node.started", node_id=self.lease.info.id, version=__version__)
 
@@ -226,7 +233,7 @@ class Node:
             async with asyncio.timeout(self.settings.drain.total_seconds):
                 await self._wind_up()
         except TimeoutError:
-            log.error("drain.unfinished", node_id=self.lease.info.id, connections=len(self.roster))  # noqa: TRY400
+            log.error("drain.unfinished", node_id=self.lease.info.id, connections=len(self.crowd))  # noqa: TRY400
 
     async def _wind_up(self) -> None:
         self.readiness.draining = True
@@ -242,7 +249,7 @@ class Node:
         with suppress(ExchangeError):
             await self.census.report()
         await self.lease.stop()
-        await asyncio.gather(self.server.stop(), self.ops_server.stop())
+        await asyncio.gather(self.entrances.stop(), self.ops_server.stop())
         log.info("node.stopped", node_id=self.lease.info.id, unfinished=unfinished)
 
     async def _others_serve(self) -> bool:
@@ -267,6 +274,7 @@ class Node:
             if beats % BEATS_PER_REPORT == 0:
                 self.readiness.beat(now)
                 self.hub.go_on()
+                self.switchboard.go_on()
                 if self._report_task is None or self._report_task.done():
                     read = beats % (BEATS_PER_REPORT * REPORTS_PER_READING) == 0
                     self._report_task = asyncio.get_running_loop().create_task(self._report(read=read))
@@ -282,61 +290,6 @@ class Node:
 
     def _alive(self) -> bool:
         return time.monotonic() - self._beaten_at < LIVE_SECONDS
-
-    def _count_response(self, route: str, status: int) -> None:
-        self.metrics.http_requests.inc(route, f"{status // 100}xx")
-
-    # --- what the pages tell (transports.http.Facts) -----------------------------------------------------------------
-
-    async def statistics(self) -> dict[str, Any]:
-        return statistics.statistics(await self.census.read(), self.store.clock.now_ms(), *self._about)
-
-    async def status(self, base_url: str) -> dict[str, Any]:
-        base_url = self.settings.listen.public_url or base_url
-        return statistics.status(await self.census.read(), self.store.clock.now_ms(), *self._about, base_url)
-
-    def health(self) -> dict[str, Any]:
-        latest, now_ms = self.census.latest, self.store.clock.now_ms()
-        return statistics.health(latest, (now_ms - statistics.started_ms(latest, now_ms)) / 1000)
-
-    def reasons(self) -> tuple[str, ...]:
-        return tuple(reason.value for reason in self.readiness.reasons())
-
-
-def policy_of(settings: Settings) -> Policy:
-    """Return what the settings decide for the handlers."""
-    limits = settings.limits
-    return Policy(
-        grace_ms=int(settings.session.grace_seconds * 1000),
-        invite_life_ms=int(settings.invites.ttl_seconds * 1000),
-        code_characters=settings.invites.code_length_count,
-        open_invites=limits.open_invites_count,
-        asks_per_minute=limits.asks_per_minute_count,
-        asks_burst=limits.asks_burst_count,
-        failures_connection=limits.redeem_failures_connection_count,
-        failures_address=limits.redeem_failures_address_count,
-        deadline_ms=settings.live.deadline_ms,
-        reply_seconds=settings.live.reply_deadline_ms / 1000,
-        store_up_seconds=settings.lease.store_up_seconds,
-        available=FEATURES if settings.history.retention_seconds else FEATURES - {HISTORY},
-        resume_ms=int(settings.session.resume_seconds * 1000),
-        mail_ttl_ms=int(settings.mailbox.ttl_seconds * 1000),
-        history_keep_ms=int(settings.history.retention_seconds * 1000),
-    )
-
-
-def mail_rules_of(settings: Settings) -> MailRules:
-    """Return what the settings decide about mail."""
-    session, mailbox = settings.session, settings.mailbox
-    return MailRules(
-        window_count=session.window_count,
-        window_bytes=session.window_bytes,
-        high_bytes=session.high_bytes,
-        low_bytes=session.low_bytes,
-        attempts_count=mailbox.attempts_count,
-        ttl_ms=int(mailbox.ttl_seconds * 1000),
-        flap_seconds=session.flap_seconds,
-    )
 
 
 SPARE_DESCRIPTORS = 100
@@ -356,8 +309,7 @@ async def run_node(
     settings: Settings,
     *,
     index: int,
-    sock: socket.socket,
-    ops_sock: socket.socket,
+    sockets: NodeSockets,
     stop: asyncio.Event,
     ready: Callable[[], None],
 ) -> None:
@@ -366,8 +318,7 @@ async def run_node(
     Args:
         settings: What was configured.
         index: Which node of this machine; logs show it.
-        sock: Listening socket for clients.
-        ops_sock: Listening socket for probes and metrics.
+        sockets: What it listens on.
         stop: Set from outside to end in order.
         ready: Called once when clients can connect.
 
@@ -376,9 +327,16 @@ async def run_node(
     """
     logs.configure(settings.log.level, settings.log.format, f"node{index}")
     _make_room(settings.limits.connections_count)
-    store = await connect(settings)
+    store = await connect(settings, relay=settings.relay.enabled)
     try:
-        node = Node(settings, store.ports, sock=sock, ops_sock=ops_sock, on_drain=stop.set)
+        node = Node(
+            settings,
+            store.ports,
+            sock=sockets.main,
+            ops_sock=sockets.ops,
+            relay_sock=sockets.relay,
+            on_drain=stop.set,
+        )
         node.watch_store(store)
         await node.start()
         # What exists now lives as long as the process: the collector need not look at it again.

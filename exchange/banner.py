@@ -10,6 +10,9 @@ from typing import Literal, TextIO
 from exchange.logs.entry import LEVELS, Entry
 from magi import __version__
 
+RELAY_PATH, LISTENER_PATH = "/coralmux/ws", "/ws"
+"""Where the main port serves the relay, and where its own port does (CORAL-1)."""
+
 FIRST_FRAME = '{"type": "identify", "username": "ann@example.com"}'
 
 
@@ -25,6 +28,8 @@ class Started:
     durability: str
     worker: bool
     public_url: str = ""
+    relay: tuple[str, ...] = ()
+    """Addresses of the relay; none if it is off."""
 
     @property
     def page(self) -> str:
@@ -32,7 +37,7 @@ class Started:
 
     @property
     def websocket(self) -> str:
-        return f"ws://{self.host}:{self.port}/"
+        return socket_url(self.host, self.port, "/")
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -43,6 +48,7 @@ class Started:
         return {
             "websocket": self.websocket,
             "page": self.page,
+            **({"relay": " ".join(self.relay)} if self.relay else {}),
             "metrics": " ".join(self.metrics),
             "store": self.store,
             "durability": self.durability,
@@ -58,6 +64,7 @@ class Started:
             ("WebSocket", self.websocket),
             ("Page", self.page),
             *([("Public", f"{public}/  and  ws{public.removeprefix('http')}/")] if public else []),
+            *(("" if number else "Relay", url) for number, url in enumerate(self.relay)),
             *(("Metrics" if number == 0 else "", url) for number, url in enumerate(self.metrics)),
             ("Store", f"{self.store}, durability {self.durability}"),
         ]
@@ -73,6 +80,11 @@ class Started:
                 "",
             )
         )
+
+
+def socket_url(host: str, port: int, path: str, *, tls: bool = False) -> str:
+    """Return the address of a WebSocket; ``host`` is written as in a URL."""
+    return f"{'wss' if tls else 'ws'}://{host}:{port}{path}"
 
 
 class Console:

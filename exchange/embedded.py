@@ -16,9 +16,10 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -31,7 +32,10 @@ LONGEST_SOCKET_PATH = 100
 
 STOP_SECONDS = 10.0
 PING_SECONDS = 0.02
+KNOCK_SECONDS = 2.0
 
+# The buffer of a subscriber: at the defaults, 32 MB or 8 MB for a minute, a node that is slow for a moment is cut off after
+# a few frames of 5 MiB, and with it all its relay connections (DEL-15, CORAL-20).
 CONFIG = """\
 # Written at every start.
 port 0
@@ -49,6 +53,11 @@ maxmemory-policy noeviction
 slowlog-log-slower-than -1
 client-output-buffer-limit pubsub 256mb 64mb 60
 """
+
+NO_SHARED_REPLIES = ("min-string-size-avoid-copy-reply", "0")
+"""Valkey 9 lets large messages share their bytes with the buffer of a subscriber, and lets go of none of them before the
+buffer is empty for once. A node that always had a few large frames under way, 20 MB, was cut off with 256 MB in its buffer.
+Older servers do not know this setting and do not need it."""
 
 KEEPING: Mapping[Level, tuple[str, str]] = {
     "memory": ("no", "everysec"),
@@ -113,7 +122,7 @@ class EmbeddedValkey:
     @property
     def url(self) -> str:
         """The address for clients, valid while the directory is claimed."""
-        return f"unix://{quote(str(self.socket))}"
+        return _url(self.socket)
 
     async def start(self) -> bool:
         """Adopt the server that runs in the claimed directory, or start one; return once its data is loaded.
@@ -213,7 +222,8 @@ class EmbeddedValkey:
                 writer.write(b"PING\r\n")
                 answer = await reader.readuntil(b"\r\n")
             # An adopted server may have been started for another level.
-            for name, value in zip(("appendfsync", "appendonly"), reversed(self._keeping), strict=True):
+            level = zip(("appendfsync", "appendonly"), reversed(self._keeping), strict=True)
+            for name, value in (*level, NO_SHARED_REPLIES):
                 writer.write(f"CONFIG SET {name} {value}\r\n".encode())
                 await reader.readuntil(b"\r\n")
             writer.write(b"INFO server\r\n")
@@ -222,6 +232,24 @@ class EmbeddedValkey:
         except (asyncio.IncompleteReadError, ConnectionError):
             raise StartRefused(f"The embedded Valkey ended at its start; {self.log} says why.") from None
         self.pid = int(report.split(b"process_id:", 1)[1].split(b"\r\n", 1)[0])
+
+
+@contextmanager
+def running(data_dir: Path) -> Iterator[str]:
+    """Give the address of the server that runs in a directory, which another process uses; it is valid within the block.
+
+    Raises:
+        StartRefused: None runs there, or one of another user.
+    """
+    home = data_dir.absolute() / "valkey"
+    link = _short_way(home)
+    path = (link or home) / "valkey.sock"
+    try:
+        _knock(path, data_dir)
+        yield _url(path)
+    finally:
+        if link is not None:
+            shutil.rmtree(link.parent, ignore_errors=True)
 
 
 def server_program() -> Path:
@@ -242,6 +270,24 @@ def server_program() -> Path:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError:
         raise StartRefused(f"There is no embedded Valkey for this kind of machine: {advice}.") from None
+
+
+def _knock(path: Path, data_dir: Path) -> None:
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(KNOCK_SECONDS)
+            line.connect(str(path))
+    except PermissionError:
+        raise StartRefused(f"The data directory {data_dir} belongs to another user.") from None
+    except OSError:
+        raise StartRefused(
+            f"No exchange runs here with the data directory {data_dir}: start it, or name its store with "
+            "EXCHANGE_REDIS__URL."
+        ) from None
+
+
+def _url(path: Path) -> str:
+    return f"unix://{quote(str(path))}"
 
 
 def _short_way(home: Path) -> Path | None:

@@ -19,6 +19,11 @@ def new_token() -> str:
     return spell(os.urandom(TOKEN_BYTES))
 
 
+def new_pairing_token() -> str:
+    """Return a pairing token (CORAL-31): 128 fresh random bits as 32 hexadecimal digits, behind what tells it is one."""
+    return "oc_pair_" + secrets.token_hex(16)
+
+
 def new_code(characters: int) -> str:
     """Return an invitation code (MAGI-29). ``secrets.choice`` samples by rejection: every code is equally likely."""
     return "".join(secrets.choice(CODE_ALPHABET) for _ in range(characters))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from exchange.core.ids import Uid
 from exchange.core.model import Link, Presence
+from exchange.core.pairs import Role
 from exchange.ports import Closed, Store
 
 AT_ONCE_COUNT = 100
@@ -47,6 +48,17 @@ async def say_farewell(store: Store, presence: Presence, *, grace_ms: int, resum
         await store.names.forget(name, presence.dialect, presence.sid)
         name = presence.former
     await store.names.release(name, presence.dialect, presence.sid, grace_ms=grace_ms, keep_ms=keep_ms)
+    await store.leases.unnote(presence.node, presence.sid)
+
+
+async def say_farewell_to_slot(store: Store, presence: Presence) -> None:
+    """End a session that holds a slot of a pair: free the slot and tell the peer, unless it was replaced (CORAL-14); then
+    its index entry, last as in :func:`say_farewell`.
+
+    Raises:
+        StorageUnavailable: Not finished; call again.
+    """
+    await store.pairs.leave(presence.uid, Role(presence.role), presence.sid)
     await store.leases.unnote(presence.node, presence.sid)
 
 

@@ -14,10 +14,11 @@ from enum import Enum
 from typing import Protocol
 
 from exchange.core.commands import Command, Reply
-from exchange.core.errors import ExchangeError
+from exchange.core.errors import ExchangeError, StorageUnavailable
 from exchange.core.events import Event
 from exchange.core.ids import Offset, Uid
 from exchange.core.model import Link, MailState
+from exchange.core.pairs import PairId, Passing, Role
 from exchange.core.session import Session
 from exchange.core.user import LocalUser
 
@@ -34,6 +35,8 @@ class Ending(Enum):
     FLOOD = "flood"  # too many control frames
     DRAIN = "drain"  # we are shutting down
     REPLACED = "replaced"  # the session goes on elsewhere
+    REFUSED = "refused"  # it could not prove what it has to prove first
+    REVOKED = "revoked"  # what it had proved is not valid any more
     STORE = "store"  # the store could not be asked for too long (MAGI-7)
     SERVER_ERROR = "server_error"  # our fault; logged with an incident id
 
@@ -44,8 +47,12 @@ class Socket(Protocol):
     def send(self, message: bytes) -> None:
         """Send one text message. Messages leave in order; several of one loop tick leave together."""
 
-    def close(self, code: int, reason: str, ending: Ending) -> None:
-        """Start an orderly close after what was sent; the socket is aborted if the peer does not follow in time."""
+    def close(self, code: int, reason: str, ending: Ending, *, discard: bool = False) -> None:
+        """Start an orderly close after what was sent; the socket is aborted if the peer does not follow in time.
+
+        With ``discard`` what the kernel has not taken yet is not sent any more; if that is part of a message, the socket
+        is aborted.
+        """
 
     def abort(self, ending: Ending) -> None:
         """End the socket at once, without a close frame."""
@@ -55,6 +62,9 @@ class Socket(Protocol):
 
     def resume(self) -> None:
         """Read again."""
+
+    def adopt(self, rules: "SocketRules") -> None:
+        """Demand something else of the peer from now on: it has said who it is."""
 
     @property
     def buffered_bytes(self) -> int:
@@ -131,6 +141,7 @@ class Dialect(Protocol):
     name: str  # label in metrics and namespace of usernames; closed list
     tells: frozenset[type[Event]]  # other events are not given to `tell`
     closes: Mapping[Ending, tuple[int, str]]  # close code and reason of every ending that we begin
+    codes: frozenset[str]  # all that `code` returns
 
     def ask(self, message: bytes) -> Command[object]:
         """Translate a request. ``Malformed`` or ``UnknownRequest`` if it is none."""
@@ -138,8 +149,12 @@ class Dialect(Protocol):
     def answer(self, session: Session, command: Command[object], reply: Reply) -> Sequence[bytes]:
         """Translate the reply to a command into the messages of the wire, in order."""
 
-    def refuse(self, session: Session, command: Command[object] | None, error: ExchangeError) -> bytes:
-        """Translate the refusal of a command; ``None`` if the request was not understood."""
+    def refuse(self, session: Session, command: Command[object] | None, error: ExchangeError) -> bytes | None:
+        """Translate the refusal of a command, which is ``None`` if the request was not understood; ``None`` if nothing is
+        said."""
+
+    def parts(self, session: Session, error: ExchangeError) -> Ending | None:
+        """Return the ending of the connection that a refusal brings, after what :meth:`refuse` says; usually none."""
 
     def tell(self, session: Session, event: Event) -> bytes | None:
         """Translate an event; ``None`` if a session without its feature has no words for it."""
@@ -156,8 +171,8 @@ class Teller(Protocol):
     def tell(self, event: Event) -> None:
         """Tell the client, if its dialect has words for it. Never blocks or raises."""
 
-    def close(self, ending: Ending) -> None:
-        """Close the socket after what was sent, in the words of its wire."""
+    def close(self, ending: Ending, *, discard: bool = False) -> None:
+        """Close the socket, in the words of its wire: after what was sent, or with ``discard`` at once."""
 
     @property
     def buffered_bytes(self) -> int:
@@ -249,6 +264,44 @@ class Hub(Protocol):
         """Take note that a user is called something else."""
 
 
+class Switchboard(Protocol):
+    """The slots of pairs that have a connection on this node."""
+
+    def expect(self, pair: PairId, role: Role) -> None:
+        """A connection is about to enter a slot: what arrives for it waits. Every ``expect`` needs one ``settle``."""
+
+    def settle(self, pair: PairId, role: Role) -> None:
+        """It has entered and is live, or it failed. What waited and is for nobody here is dropped."""
+
+    def seat(self, session: Session, *, paired: bool) -> None:
+        """Enter a session that has an end, and whether its peer is there. What arrives for it waits for :meth:`go_live`.
+
+        Raises:
+            Unavailable: Its connection is gone.
+        """
+
+    def go_live(self, session: Session) -> None:
+        """Tell a session what waited for it, in order, and from now on what arrives; close whom it replaced here."""
+
+    def unseat(self, session: Session) -> None:
+        """Forget a session. Repeatable."""
+
+    def pass_on(self, session: Session, frame: bytes, receipt: Callable[[Passing | StorageUnavailable], None]) -> bool:
+        """Send a frame to the peer; ``False``: a large one must wait for :meth:`handed_over` first, nothing was sent.
+
+        Raises:
+            Unavailable: The session is not seated any more.
+        """
+
+    async def handed_over(self, session: Session) -> None:
+        """Wait until the last large frame of a session was handed to the peer's socket, and the next one has its turn among
+        those of this node (DEL-40). It is sent without waiting after that.
+
+        Raises:
+            PeerBusy: It was not within 4 s.
+        """
+
+
 class Tenure(Protocol):
     """This node's right to act for its sessions: its lease (DEL-27)."""
 
@@ -279,4 +332,4 @@ class Witness(Protocol):
         """A command that had to ask the store has its outcome."""
 
     def invite(self, event: str) -> None:
-        """Something happened to an invitation: a word of ``exchange.metrics.INVITES``."""
+        """Something happened to an invitation: a word of ``exchange.labels.INVITES``."""

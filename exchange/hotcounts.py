@@ -54,6 +54,8 @@ class HotCounts:
         "malformed",
         "not_connected",
         "not_linked",
+        "passed",
+        "passed_bytes",
         "reconciled_links",
         "reconciled_mail",
         "rollbacks",
@@ -63,6 +65,8 @@ class HotCounts:
         "wakes_envelope",
         "wakes_linked",
         "wakes_mail",
+        "wakes_passed_on",
+        "wakes_peer",
         "wakes_replaced",
         "wakes_unlinked",
     )
@@ -71,12 +75,15 @@ class HotCounts:
         # Messages of the WebSocket, both ways.
         self.frames_in = 0
         self.frames_out = 0
-        # What became of each ask or answer, at the sender's node.
+        # What became of each ask, answer or frame, at the sender's node.
         self.asks_accepted = 0
         self.answers_accepted = 0
         # Of these, the ones that went through a mailbox.
         self.stored_asks = 0
         self.stored_answers = 0
+        # Frames of one end of a pair that are on their way to the other, and their bytes.
+        self.passed = 0
+        self.passed_bytes = 0
         self.duplicate = 0
         self.conflict = 0
         self.full = 0
@@ -93,6 +100,8 @@ class HotCounts:
         self.wakes_unlinked = 0
         self.wakes_mail = 0
         self.wakes_replaced = 0
+        self.wakes_passed_on = 0
+        self.wakes_peer = 0
         # Mail given to sockets here, for the first time and again in a later session, and acknowledged.
         self.mail_given = 0
         self.mail_given_again = 0

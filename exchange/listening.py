@@ -14,6 +14,9 @@ import errno
 import ipaddress
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 from exchange.refusal import StartRefused, port_refused
 
@@ -64,6 +67,26 @@ def node_socket(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
     bound.setblocking(False)
     return bound
+
+
+Place = tuple[str, int]
+"""Host and port."""
+
+
+class NodeSockets(NamedTuple):
+    """What one node listens on: for clients, for probes and metrics, and for the relay's old port if that is on."""
+
+    main: socket.socket
+    ops: socket.socket
+    relay: socket.socket | None
+
+
+@contextmanager
+def node_sockets(main: Place, ops: Place, relay: Place | None) -> Iterator[NodeSockets]:
+    """Open a :func:`node_socket` for each place, and close them in the end."""
+    with ExitStack() as opened:
+        first, second = (opened.enter_context(node_socket(*place)) for place in (main, ops))
+        yield NodeSockets(first, second, opened.enter_context(node_socket(*relay)) if relay is not None else None)
 
 
 def port_of(bound: socket.socket) -> int:

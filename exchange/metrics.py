@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -19,11 +19,25 @@ from exchange.core.errors import ExchangeError, Unavailable
 from exchange.core.session import ALLOWED
 from exchange.front import Ending
 from exchange.hotcounts import HotCounts
-from exchange.instruments import OTHER, Counter, Gauge, Histogram, Instrument, Series
-
-A_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-B_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
-D_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0, 604800.0)
+from exchange.instruments import A_SECONDS, B_SECONDS, D_SECONDS, OTHER, Counter, Gauge, Histogram, Instrument
+from exchange.labels import (
+    ACCEPTED,
+    INVITES,
+    LIMITS,
+    LIVE_REFUSED,
+    MISSED,
+    NODES,
+    OPENED,
+    PROOFS,
+    REBUILDS,
+    RECONCILED,
+    REDIS_ERRORS,
+    REFUSED_FRAMES,
+    SENT,
+    SENT_STORED,
+    STORED,
+    WAKES,
+)
 
 COMMANDS: dict[type[Command[object]], str] = {
     command: "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in command.__name__).lstrip("_")
@@ -31,30 +45,7 @@ COMMANDS: dict[type[Command[object]], str] = {
 }
 """Label of every command: ``create_invite``, ``identify``, ``redeem``, ``send``."""
 
-OPENED = ("ok", "origin", "limit", "draining", "path", "bad_request")
 CLOSED = tuple(ending.value for ending in Ending)
-REFUSED_FRAMES = ("size", "json", "depth", "schema", "state", "rate")
-ACCEPTED = ("asks_accepted", "answers_accepted")
-STORED = ("stored_asks", "stored_answers")
-MISSED = ("not_linked", "not_connected", "limited", "malformed", "conflict", "full")
-SENT = ("accepted", "duplicate", "not_linked", "not_connected", "limited", "unavailable", "error")
-SENT_STORED = ("accepted", "duplicate", "conflict", "full")
-LIVE_REFUSED = ("gone", "unlinked", "late", "fenced", "full")
-INVITES = ("created", "redeemed", "unknown", "expired", "own", "limited", "settled", "reverted")
-LIMITS: tuple[Series, ...] = (
-    ("connection", "frames"),
-    ("connection", "control"),
-    ("connection", "redeem"),
-    ("address", "redeem"),
-    ("user", "ask"),
-    ("user", "invite"),
-    ("node", "connect"),
-)
-REDIS_ERRORS = ("timeout", "connection", "readonly", "noreplicas", "oom", "moved", "noperm", OTHER)
-REBUILDS = ("lost", "timeout", "protocol", "confirmation", "probe", "demoted", "stopped", OTHER)
-WAKES = ("envelope", "linked", "unlinked", "mail", "replaced")
-RECONCILED = ("mail", "links")
-NODES = ("alive", "lapsed")
 
 
 class LaneCounters(Protocol):
@@ -94,6 +85,7 @@ class Metrics:
         durability: str = "memory",
         mode: str = "standalone",
         codes: Mapping[str, Iterable[str]] | None = None,
+        sends: Mapping[str, type[Command[Any]]] | None = None,
         lanes: Iterable[str] = ("main",),
         routes: Iterable[str] = (),
     ) -> None:
@@ -105,10 +97,12 @@ class Metrics:
             durability: What the store promises.
             mode: How the store is run.
             codes: The wires spoken here, by name, each with the error codes it can tell.
+            sends: The command that carries a message on each of them, where it is not ``Send``.
             lanes: The lanes to the store.
             routes: The HTTP routes, as templates; others are ``other``.
         """
         self._codes = {dialect: tuple(told) for dialect, told in (codes or {}).items()}
+        self._sends = {dialect: COMMANDS[(sends or {}).get(dialect, Send)] for dialect in self._codes}
         self.hot = {dialect: HotCounts() for dialect in self._codes}
         self.build_info = Gauge(
             "exchange_build_info",
@@ -121,6 +115,7 @@ class Metrics:
         self._frames_and_commands()
         self._messages()
         self._mail()
+        self._pairs()
         self._redis(tuple(lanes))
         self._node((*routes, OTHER))
         self.registry = CollectorRegistry()
@@ -145,7 +140,7 @@ class Metrics:
     # --- what is counted in several places at once
 
     def handled(self, command: Command[object], error: ExchangeError | None, seconds: float) -> None:
-        """Count a command that was handled. Not for ``Send``: its ``HotCounts`` say it all (OPS-24)."""
+        """Count a command that was handled. Not for those that carry messages: ``HotCounts`` say it all (OPS-24)."""
         name = COMMANDS[type(command)]
         outcome = "ok" if error is None else "error" if _ours(error) else "refused"
         self.commands.inc(name, outcome)
@@ -236,10 +231,14 @@ class Metrics:
         for dialect, hot in self.hot.items():
             self.frames.watch(partial(getattr, hot, "frames_in"), dialect, "in")
             self.frames.watch(partial(getattr, hot, "frames_out"), dialect, "out")
-        every, send = self.hot.values(), COMMANDS[Send]
-        self.commands.watch(partial(_total, every, *ACCEPTED, *STORED, "duplicate"), send, "ok")
-        self.commands.watch(partial(_total, every, *MISSED), send, "refused")
-        self.commands.watch(partial(_total, every, "unavailable", "error"), send, "error")
+        self.auth_failures = Counter(
+            "exchange_auth_failures_total", "Proofs that were refused.", ("kind",), [(kind,) for kind in PROOFS]
+        )
+        for send in set(self._sends.values()):
+            hots = [self.hot[dialect] for dialect, one in self._sends.items() if one == send]
+            self.commands.watch(partial(_total, hots, *ACCEPTED, *STORED, "duplicate"), send, "ok")
+            self.commands.watch(partial(_total, hots, *MISSED), send, "refused")
+            self.commands.watch(partial(_total, hots, "unavailable", "error"), send, "error")
 
     def _messages(self) -> None:
         self.envelopes = Counter(
@@ -304,6 +303,12 @@ class Metrics:
         self.rollbacks.watch(partial(_total, every, "rollbacks"))
         for what in RECONCILED:
             self.reconciled.watch(partial(_total, every, f"reconciled_{what}"), what)
+
+    def _pairs(self) -> None:
+        self.pairs = Gauge("exchange_pairs", "Pairs with a connection on this node; with both, where the phone is.")
+        self.busy_ends = Gauge("exchange_busy_ends", "Connections of pairs here whose peer is told that they are full.")
+        self.relayed_bytes = Counter("exchange_relayed_bytes_total", "Bytes passed on between the ends of pairs.")
+        self.relayed_bytes.watch(partial(_total, self.hot.values(), "passed_bytes"))
 
     def _redis(self, lanes: tuple[str, ...]) -> None:
         each = [(lane,) for lane in lanes]

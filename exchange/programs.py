@@ -13,17 +13,15 @@ from exchange.settings import Settings
 def run_node_program(index: int, report_fd: int) -> int:
     """Be node ``index`` of a parent that holds the other end of ``report_fd``; return the exit status."""
     from exchange.app import run_node  # noqa: PLC0415  a worker does not need it
-    from exchange.listening import node_socket  # noqa: PLC0415
+    from exchange.listening import node_sockets  # noqa: PLC0415
 
     lifeline = Lifeline(report_fd)
     settings = lifeline.settings()
 
     async def program(stop: asyncio.Event) -> None:
-        with (
-            node_socket(settings.listen.host, settings.listen.port) as sock,
-            node_socket(settings.ops.host, settings.ops.port) as ops_sock,
-        ):
-            await run_node(settings, index=index, sock=sock, ops_sock=ops_sock, stop=stop, ready=lifeline.ready)
+        listen, ops = settings.listen, settings.ops
+        with node_sockets((listen.host, listen.port), (ops.host, ops.port), settings.relay_place) as sockets:
+            await run_node(settings, index=index, sockets=sockets, stop=stop, ready=lifeline.ready)
 
     return run_process(program, lifeline=lifeline)
 

@@ -10,17 +10,17 @@ One node with a store of its own and no worker is this very process; anything mo
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
 from pydantic import SecretStr
 
 from exchange import logs
-from exchange.banner import Console, Started
+from exchange.banner import LISTENER_PATH, RELAY_PATH, Console, Started, socket_url
 from exchange.child import Program
 from exchange.embedded import EmbeddedValkey
-from exchange.listening import node_socket, port_of, reachable, reserve
+from exchange.listening import node_sockets, port_of, reachable, reserve
 from exchange.process import on_signals, run_process
 from exchange.refusal import REFUSED_STATUS, StartRefused
 from exchange.settings import Settings
@@ -35,7 +35,7 @@ COMMAND = (sys.executable, "-m", "exchange")
 
 
 class Ports:
-    """The ports of one exchange: one for clients, and one for each node's metrics and probes."""
+    """The ports of one exchange: for clients, for the relay's old clients, and one for each node's metrics and probes."""
 
     def __init__(self, settings: Settings) -> None:
         """Reserve them until :meth:`close`. A port that was given as 0 is known from now on."""
@@ -43,6 +43,12 @@ class Ports:
         with ExitStack() as reserved:
             main = reserve(listen.host, listen.port, variable="--port or EXCHANGE_LISTEN__PORT")
             reserved.enter_context(closing(main))
+            self.relay = 0
+            if (place := settings.relay_place) is not None:
+                variable = "-addr, EXCHANGE_RELAY__LISTENER_HOST or EXCHANGE_RELAY__LISTENER_PORT"
+                relay = reserve(*place, variable=variable)
+                reserved.enter_context(closing(relay))
+                self.relay = port_of(relay)
             ports = []
             for index in range(settings.nodes.count):
                 port = ops.port + index if ops.port else 0
@@ -58,7 +64,9 @@ class Ports:
 
     def of_node(self, settings: Settings, index: int) -> Settings:
         """Return the settings of one node: its own ports in place of the first."""
-        return settings.changed(listen={"port": self.main}, ops={"port": self.ops[index]})
+        return settings.changed(
+            listen={"port": self.main}, ops={"port": self.ops[index]}, relay={"listener_port": self.relay}
+        )
 
 
 def serve(settings: Settings, *, command: tuple[str, ...] = COMMAND) -> int:
@@ -94,11 +102,9 @@ async def _one_process(settings: Settings, console: Console, stop: asyncio.Event
         def ready() -> None:
             console.started(_facts(settings, ports, f"Redis or Valkey at {settings.redis.shown}"))
 
-        with (
-            node_socket(mine.listen.host, mine.listen.port) as sock,
-            node_socket(mine.ops.host, mine.ops.port) as ops_sock,
-        ):
-            await run_node(mine, index=0, sock=sock, ops_sock=ops_sock, stop=stop, ready=ready)
+        listen, ops = mine.listen, mine.ops
+        with node_sockets((listen.host, listen.port), (ops.host, ops.port), mine.relay_place) as sockets:
+            await run_node(mine, index=0, sockets=sockets, stop=stop, ready=ready)
 
 
 class Parent:
@@ -196,4 +202,14 @@ def _facts(settings: Settings, ports: Ports, store: str) -> Started:
         durability=settings.store.durability,
         worker=settings.runs_worker,
         public_url=settings.listen.public_url,
+        relay=tuple(_relay_urls(settings, ports)),
     )
+
+
+def _relay_urls(settings: Settings, ports: Ports) -> Iterator[str]:
+    relay = settings.relay
+    if relay.enabled:
+        yield socket_url(reachable(settings.listen.host), ports.main, RELAY_PATH)
+    if settings.relay_place is not None:
+        host, _ = settings.relay_place
+        yield socket_url(reachable(host), ports.relay, LISTENER_PATH, tls=relay.tls_certificate_file is not None)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from exchange.core.errors import StorageUnavailable
-from exchange.ports import Caps
+from exchange.ports import Allowances, Caps
 from exchange.refusal import StartRefused
 from exchange.settings import Settings
 from exchange.storage.redis.durability import Durability
@@ -14,8 +14,8 @@ from exchange.storage.redis.store import RedisStore, Timing, inspect_store, open
 R = TypeVar("R")
 
 
-async def connect(settings: Settings) -> RedisStore:
-    """Open the store.
+async def connect(settings: Settings, *, relay: bool = False) -> RedisStore:
+    """Open the store; with ``relay`` also the way for what passes between the ends of pairs, unless that is switched off.
 
     Raises:
         StartRefused: It cannot be reached, or must not be used.
@@ -30,6 +30,8 @@ async def connect(settings: Settings) -> RedisStore:
             timing=_timing(settings),
             durability=_durability(settings),
             caps=_caps(settings),
+            allowances=_allowances(settings),
+            bulk=relay and settings.relay.enabled,
         )
     )
 
@@ -69,6 +71,18 @@ def _caps(settings: Settings) -> Caps:
         share_percent=mailbox.share_percent,
         inline_bytes=store.inline_bytes,
         dedupe_ms=int(store.dedupe_seconds * 1000),
+    )
+
+
+def _allowances(settings: Settings) -> Allowances:
+    relay = settings.relay
+    return Allowances(
+        daily_bytes=relay.daily_quota_bytes,
+        monthly_bytes=relay.monthly_quota_bytes,
+        phone_per_minute=relay.phone_per_minute_count,
+        phone_burst=relay.phone_burst_count,
+        agent_per_minute=relay.agent_per_minute_count,
+        agent_burst=relay.agent_burst_count,
     )
 
 

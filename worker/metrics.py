@@ -5,8 +5,7 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
-from exchange.instruments import Counter, Gauge, Histogram, Instrument
-from exchange.metrics import A_SECONDS
+from exchange.instruments import A_SECONDS, Counter, Gauge, Histogram, Instrument
 
 JOBS = ("reap_nodes", "settle_dues", "take_census", "retain", "sweep")
 """Label of every job; the timetable names the same."""

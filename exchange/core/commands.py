@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from exchange.core.ids import Offset
 from exchange.core.model import Kind, Link, Record
+from exchange.core.pairs import Role, Usage
 
 R = TypeVar("R", covariant=True)
 
@@ -126,6 +127,29 @@ class Confirmed:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """The session is the current connection of its slot now. ``paired`` tells whether the peer is there (CORAL-9)."""
+
+    paired: bool
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The frame is on its way to the peer, or was dropped because its sender was replaced. No wire says anything to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ponged:
+    """The exchange is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Nothing was asked, and nothing is said."""
+
+
 Reply = (
     Identified
     | InviteCreated
@@ -139,6 +163,10 @@ Reply = (
     | PresenceUpdated
     | HistoryPage
     | Confirmed
+    | Attended
+    | Passed
+    | Ponged
+    | Ignored
 )
 
 
@@ -263,3 +291,38 @@ class Confirm(Command[Confirmed]):
     id: str = ""
     code: str | None = None
     name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attend(Command[Attended]):
+    """Become the current connection of a slot (CORAL-6). ``token`` is ``None`` if nothing was given that could be one."""
+
+    id: str = ""
+    token: str | None = None
+    role: str = ""
+
+
+@dataclass(slots=True)
+class PassOn(Command[Passed]):
+    """Pass a frame on to the peer as it is (CORAL-4). ``only`` is the one role that may send it, if not both may.
+
+    Not frozen: made once a message (see ``Send``).
+    """
+
+    id: str = ""
+    frame: bytes = b""
+    only: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Command[Ponged]):
+    """Ask whether the exchange is there."""
+
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore(Command[Ignored]):
+    """Something that a client may say and that asks for nothing."""
+
+    id: str = ""

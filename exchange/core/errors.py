@@ -12,18 +12,23 @@
     │   └── Unusable
     ├── Unauthorized         the client must say who it is first
     │   ├── NotIdentified
-    │   └── TokenInvalid
+    │   ├── TokenInvalid
+    │   ├── PairingUnusable
+    │   ├── PairUnknown
+    │   └── RoleUnknown
     ├── Refused              the client may not do this
     │   ├── OwnInvite
     │   ├── NotLinked
-    │   └── BlockedByYou
+    │   ├── BlockedByYou
+    │   └── RoleForbidden
     ├── Missing              what was named is not there
     │   ├── InviteUnknown
     │   ├── UserUnknown
     │   ├── NoFriends
     │   ├── NotConnected
     │   ├── FriendUnknown
-    │   └── NeverDelivered
+    │   ├── NeverDelivered
+    │   └── PeerAbsent
     ├── Gone                 it was there
     │   ├── InviteExpired
     │   └── AlreadyExpired
@@ -36,7 +41,11 @@
     │   ├── TooManyAttempts
     │   ├── TooManyInvites
     │   ├── MailboxFull
-    │   └── Unconfirmed
+    │   ├── Unconfirmed
+    │   ├── RateExceeded
+    │   ├── DailyQuotaExceeded
+    │   ├── MonthlyQuotaExceeded
+    │   └── PeerBusy
     └── Unavailable          the exchange must recover; the same request may succeed later
         ├── StorageUnavailable
         └── NotDurable
@@ -107,6 +116,22 @@ class TokenInvalid(Unauthorized):
     """This resume token is not valid for this username."""
 
 
+class PairingUnusable(Unauthorized):
+    """This is not how a pairing is proved."""
+
+
+class PairUnknown(Unauthorized):
+    """There is no pairing with this token."""
+
+
+class RoleUnknown(Unauthorized):
+    """A pairing has no such role."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"A pairing has no role {role}.")
+        self.role = role
+
+
 class Refused(ExchangeError):
     """That is not allowed."""
 
@@ -129,6 +154,10 @@ class BlockedByYou(Refused):
     def __init__(self, name: str) -> None:
         super().__init__(f"You have blocked {name}.")
         self.name = name
+
+
+class RoleForbidden(Refused):
+    """Only the other side of a pairing may send this."""
 
 
 class Missing(ExchangeError):
@@ -165,6 +194,10 @@ class FriendUnknown(Missing):
 
 class NeverDelivered(Missing):
     """Nothing with this offset was delivered to you."""
+
+
+class PeerAbsent(Missing):
+    """The other side of this pairing is not connected."""
 
 
 class Gone(ExchangeError):
@@ -231,6 +264,22 @@ class Unconfirmed(Limited):
     def __init__(self, nick: str = "", retry_after_ms: int = 5_000) -> None:
         super().__init__(retry_after_ms)
         self.nick = nick
+
+
+class RateExceeded(Limited):
+    """Too many messages; wait a little."""
+
+
+class DailyQuotaExceeded(Limited):
+    """This pairing has used up what it may pass on today."""
+
+
+class MonthlyQuotaExceeded(Limited):
+    """This pairing has used up what it may pass on this month."""
+
+
+class PeerBusy(Limited):
+    """The other side of this pairing does not keep up; wait a little."""
 
 
 class Unavailable(ExchangeError):

@@ -63,4 +63,23 @@ class Draining:
     until_ms: int
 
 
-Event = Greeted | FriendCame | FriendWent | FriendChanged | Delivered | MailLost | Draining
+@dataclass(frozen=True, slots=True)
+class PeerCame:
+    """The other side of the pairing has a new connection (CORAL-11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerWent:
+    """The other side of the pairing is gone (CORAL-14)."""
+
+
+@dataclass(slots=True)
+class Relayed:
+    """A frame of the other side, as it sent it. Made once a message: not frozen."""
+
+    frame: bytes
+
+
+Event = (
+    Greeted | FriendCame | FriendWent | FriendChanged | Delivered | MailLost | Draining | PeerCame | PeerWent | Relayed
+)

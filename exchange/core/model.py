@@ -179,6 +179,8 @@ class Presence:
     address: str
     former: str = ""
     """Set while it takes another name: the one it had, and has until it lets go of it."""
+    role: str = ""
+    """Set if it holds a slot of a pair, whose id ``uid`` is then; it has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,10 @@ class NodeTally:
     last_message_ms: int = 0
     last_message_characters: int = 0
     users: tuple[UserGlimpse, ...] = ()
+    ends_count: int = 0
+    """Connections that hold, or held, a slot of a pair."""
+    pairs_count: int = 0
+    """Pairs with a current connection; one with both ends counts where its phone is."""
 
 
 @dataclass(slots=True)

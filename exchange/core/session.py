@@ -2,9 +2,9 @@
 
 ::
 
-    ANONYMOUS --identify--> IDENTIFIED --identify--> IDENTIFIED
-        |                        |
-        +--------- end ----------+--> ENDED
+    ANONYMOUS --identify, attend--> IDENTIFIED --identify--> IDENTIFIED
+        |                                  |
+        +-------------- end ---------------+--> ENDED
 
 ``ALLOWED`` says what may be asked in which state, ``NEEDED`` with which feature; a test proves both total.
 """
@@ -14,12 +14,16 @@ from enum import Enum, auto
 
 from exchange.core.commands import (
     Ack,
+    Attend,
     Block,
     Command,
     Confirm,
     CreateInvite,
     Identify,
+    Ignore,
     ListFriends,
+    PassOn,
+    Ping,
     ReadHistory,
     Redeem,
     Send,
@@ -30,6 +34,7 @@ from exchange.core.commands import (
 from exchange.core.errors import NotGranted, NotIdentified
 from exchange.core.features import HISTORY, OFFLINE, PERSIST, PRESENCE
 from exchange.core.ids import Offset, Uid
+from exchange.core.pairs import End
 from exchange.core.user import LocalUser
 
 
@@ -55,8 +60,8 @@ NEEDED: dict[type[Command[object]], str] = {
 
 ALLOWED: dict[State, frozenset[type[Command[object]]]] = {
     # A redeem may bring its identify along (MAGI-22), so its handler looks for itself.
-    State.ANONYMOUS: frozenset({Identify, Redeem}),
-    State.IDENTIFIED: frozenset({Identify, CreateInvite, Redeem, Send, *NEEDED}),
+    State.ANONYMOUS: frozenset({Identify, Redeem, Attend}),
+    State.IDENTIFIED: frozenset({Identify, CreateInvite, Redeem, Send, *NEEDED, Attend, PassOn, Ping, Ignore}),
     State.ENDED: frozenset(),
 }
 
@@ -69,6 +74,7 @@ class Session:
         "after",
         "client",
         "dialect",
+        "end",
         "failures",
         "failures_since",
         "features",
@@ -90,6 +96,8 @@ class Session:
         self.since_ms = since_ms
         self.state = State.ANONYMOUS
         self.user: LocalUser | None = None
+        self.end: End | None = None
+        """Its place in a pair, if it has one. A session has a user, or an end, or neither yet."""
         self.features: frozenset[str] = frozenset()
         self.sent: dict[Uid, tuple[Offset, str]] = {}
         """Offset and id of the newest mail this session got accepted, by recipient: a store that lost it is found out
@@ -127,3 +135,13 @@ class Session:
         if self.user is None:
             raise NotIdentified
         return self.user
+
+    def attending(self) -> End:
+        """Return this session's place in its pair.
+
+        Raises:
+            NotIdentified: It has none.
+        """
+        if self.end is None:
+            raise NotIdentified
+        return self.end

@@ -1,15 +1,17 @@
 """The one map from refusals to what each wire says, looked up along the error's ancestors. Proved total by a test."""
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from exchange.core import commands as c
 from exchange.core import errors as e
 from exchange.core.commands import Command, CreateInvite, Send
 from exchange.core.model import Kind
-from magi.wire.limits import ECHO_CHARACTERS
+from magi.wire.coralmux_frames import AuthFail, ChatError, ErrorCode
+from magi.wire.limits import ECHO_CHARACTERS, RELAY_ECHO_CHARACTERS
 
+Row = TypeVar("Row")
 Text = Callable[[e.ExchangeError, Command[object] | None], str]
 
 REQUESTS: dict[type[Command[Any]], str] = {
@@ -131,11 +133,71 @@ MAGI1: dict[type[e.ExchangeError], tuple[str, Text]] = {
 CODES = frozenset(code for code, _ in MAGI1.values())
 
 
-def lookup(error: e.ExchangeError) -> tuple[str, Text]:
+def find(rows: Mapping[type[e.ExchangeError], Row], error: e.ExchangeError) -> Row:
     """Return the row of an error's class, or of its nearest ancestor that has one."""
-    return next(MAGI1[kind] for kind in type(error).__mro__ if kind in MAGI1)
+    return next(rows[kind] for kind in type(error).__mro__ if kind in rows)
+
+
+def lookup(error: e.ExchangeError) -> tuple[str, Text]:
+    """Return the mAgi row of an error."""
+    return find(MAGI1, error)
 
 
 def code_of(error: e.ExchangeError) -> str:
     """Return the short machine name of a refusal: one of ``CODES``."""
     return lookup(error)[0]
+
+
+# --- CoralMux --------------------------------------------------------------------------------------------------------
+
+Frame = Callable[[e.ExchangeError], AuthFail | ChatError | None]
+
+
+def _frame(frame: AuthFail | ChatError | None) -> Frame:
+    return lambda _error: frame
+
+
+def _role_unknown(error: e.ExchangeError) -> AuthFail:
+    assert isinstance(error, e.RoleUnknown)
+    return AuthFail(ErrorCode.UNAUTHORIZED, f"invalid role: {error.role[:RELAY_ECHO_CHARACTERS]}")
+
+
+_NOTHING = _frame(None)
+_NOT_AUTH = _frame(ChatError(ErrorCode.UNAUTHORIZED, "First message must be auth"))
+_UNUSABLE = _frame(AuthFail(ErrorCode.UNAUTHORIZED, "Invalid auth payload"))
+_UNKNOWN = _frame(AuthFail(ErrorCode.UNAUTHORIZED, "Invalid pairing token"))
+_BANDWIDTH = "Bandwidth quota exceeded"
+
+# An agent that reads auth.fail ends for good, so only these three rows may say it (CORAL-7).
+CORALMUX_FIRST: dict[type[e.ExchangeError], Frame] = {
+    e.ExchangeError: _NOT_AUTH,
+    e.Malformed: _frame(ChatError(ErrorCode.INVALID_MESSAGE, "Invalid JSON")),
+    e.PairingUnusable: _UNUSABLE,
+    e.PairUnknown: _UNKNOWN,
+    e.RoleUnknown: _role_unknown,
+    e.Unavailable: _NOTHING,
+}
+"""CoralMux before authentication (CORAL-6): error class -> frame. ``None``: nothing is said."""
+
+CORALMUX: dict[type[e.ExchangeError], tuple[str, Frame]] = {
+    e.ExchangeError: ("refused", _frame(ChatError(ErrorCode.INVALID_MESSAGE, "Message cannot be handled"))),
+    e.Malformed: ("malformed", _frame(ChatError(ErrorCode.INVALID_MESSAGE, "Invalid JSON message"))),
+    e.Unauthorized: ("not_identified", _NOT_AUTH),
+    e.PairingUnusable: ("pairing_unusable", _NOT_AUTH),
+    e.PairUnknown: ("pair_unknown", _NOT_AUTH),
+    e.RoleUnknown: ("role_unknown", _NOT_AUTH),
+    e.RoleForbidden: (
+        "role_forbidden",
+        _frame(ChatError(ErrorCode.INVALID_MESSAGE, "Phone cannot send stream messages")),
+    ),
+    e.TooLarge: ("too_large", _frame(ChatError(ErrorCode.MESSAGE_TOO_LARGE, "Message exceeds 5MB limit"))),
+    e.Limited: ("rate_limited", _frame(ChatError(ErrorCode.RATE_LIMITED, "Rate limit exceeded", 1000))),
+    e.DailyQuotaExceeded: ("daily_quota", _frame(ChatError(ErrorCode.DAILY_QUOTA_EXCEEDED, _BANDWIDTH, 60_000))),
+    e.MonthlyQuotaExceeded: ("monthly_quota", _frame(ChatError(ErrorCode.MONTHLY_QUOTA_EXCEEDED, _BANDWIDTH, 60_000))),
+    e.PeerAbsent: ("peer_absent", _frame(ChatError(ErrorCode.PEER_OFFLINE, "Peer is not connected"))),
+    e.PeerBusy: ("peer_busy", _frame(ChatError(ErrorCode.PEER_OFFLINE, "Peer send buffer full", 1000))),
+    e.Unavailable: ("unavailable", _NOTHING),
+}
+"""CoralMux after it (CORAL-19): error class -> short machine name, which holds before it too, and frame."""
+
+CORALMUX_CODES = frozenset(code for code, _ in CORALMUX.values())

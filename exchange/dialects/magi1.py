@@ -11,7 +11,7 @@ from exchange.core.events import Delivered, Event
 from exchange.core.features import OFFLINE
 from exchange.core.model import Kind
 from exchange.core.session import NEEDED, Session
-from exchange.dialects.errors import code_of, lookup
+from exchange.dialects.errors import CODES, code_of, lookup
 from exchange.dialects.magi1_frames import ANSWER, TELL, delivered
 from exchange.dialects.magi1_requests import ASK, Misfit
 from exchange.front import Ending
@@ -34,6 +34,7 @@ class Magi1:
         Ending.REPLACED: (CloseCode.NORMAL, REPLACED_REASON),
         Ending.STORE: (CloseCode.TRY_AGAIN_LATER, ""),
     }
+    codes = CODES
 
     def ask(self, message: bytes) -> c.Command[object]:
         """Translate a request.
@@ -81,6 +82,9 @@ class Magi1:
             if isinstance(error, Limited) and error.retry_after_ms:
                 frame.retryAfterMs = error.retry_after_ms
         return _encode(frame)
+
+    def parts(self, session: Session, error: ExchangeError) -> None:
+        """No refusal ends a connection here."""
 
     def tell(self, session: Session, event: Event) -> bytes | None:
         """Translate an event; ``None`` if a session without the features of this one has no words for it."""

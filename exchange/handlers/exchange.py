@@ -10,12 +10,16 @@ import structlog
 
 from exchange.core.commands import (
     Ack,
+    Attend,
     Block,
     Command,
     Confirm,
     CreateInvite,
     Identify,
+    Ignore,
     ListFriends,
+    PassOn,
+    Ping,
     ReadHistory,
     Redeem,
     Reply,
@@ -29,9 +33,10 @@ from exchange.core.features import FEATURES, HISTORY
 from exchange.core.model import Presence
 from exchange.core.session import Session, State
 from exchange.entropy import new_id
-from exchange.farewell import say_farewell
-from exchange.front import Hub, Settle, Tenure, Witness
+from exchange.farewell import say_farewell, say_farewell_to_slot
+from exchange.front import Hub, Settle, Switchboard, Tenure, Witness
 from exchange.handlers.acknowledge import acknowledge
+from exchange.handlers.attend import attend, attending
 from exchange.handlers.block import block, unblock
 from exchange.handlers.confirm import confirm
 from exchange.handlers.create_invite import create_invite
@@ -39,6 +44,7 @@ from exchange.handlers.forward import forward, forward_slowly
 from exchange.handlers.friends import list_friends, unfriend
 from exchange.handlers.history import read_history
 from exchange.handlers.identify import identify
+from exchange.handlers.pass_on import ignore, pass_on, pass_on_slowly, pong
 from exchange.handlers.presence import set_presence
 from exchange.handlers.redeem import redeem
 from exchange.ports import Store
@@ -90,6 +96,8 @@ HANDLERS: dict[type[Command[Any]], Handler] = {
     SetPresence: set_presence,
     ReadHistory: read_history,
     Confirm: confirm,
+    Attend: attend,
+    PassOn: pass_on_slowly,
 }
 """The handlers that may ask the store, and wait for it."""
 
@@ -104,8 +112,15 @@ class ShortWay(Protocol):
     def __call__(self, exchange: "Exchange", session: Session, command: Any, settle: Settle) -> bool: ...
 
 
-SHORT_WAYS: dict[type[Command[Any]], ShortWay] = {Send: forward, Ack: acknowledge}
-"""What can be done at once. An acknowledgement always can, so it has no handler."""
+SHORT_WAYS: dict[type[Command[Any]], ShortWay] = {
+    Send: forward,
+    Ack: acknowledge,
+    Attend: attending,
+    PassOn: pass_on,
+    Ping: pong,
+    Ignore: ignore,
+}
+"""What can be done at once. What always can has no handler."""
 
 INSIST_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Pauses between repeats of a step that must not be left undone; the last one repeats."""
@@ -114,10 +129,20 @@ INSIST_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
 class Exchange:
     """The rules of the exchange for the sessions of one node, on top of the ports."""
 
-    def __init__(self, node: str, store: Store, hub: Hub, tenure: Tenure, witness: Witness, policy: Policy) -> None:
+    def __init__(
+        self,
+        node: str,
+        store: Store,
+        hub: Hub,
+        switchboard: Switchboard,
+        tenure: Tenure,
+        witness: Witness,
+        policy: Policy,
+    ) -> None:
         self.node = node
         self.store = store
         self.hub = hub
+        self.switchboard = switchboard
         self.tenure = tenure
         self.witness = witness
         self.policy = policy
@@ -189,7 +214,7 @@ class Exchange:
         """
         session.state = State.ENDED
         running = self._running.get(session.client)
-        if running is None:
+        if running is None or session.end is not None:  # whoever waits to pass on a frame need not wait any more
             self._unseat(session)
         return self.spawn(self._leave(session, running))
 
@@ -197,10 +222,12 @@ class Exchange:
         if running is not None:
             await asyncio.wait({running})
             self._unseat(session)
-        if session.user is not None:
+        if session.user is not None or session.end is not None:
             await self.insist(lambda: self.farewell(session), "session.farewell")
 
     def _unseat(self, session: Session) -> None:
+        if session.end is not None:
+            self.switchboard.unseat(session)
         if session.user is not None:
             self.hub.unseat(session.user)
             if not self.hub.holds(session.user.uid):  # else another session of this user took over, here (MAGI-46)
@@ -208,11 +235,17 @@ class Exchange:
 
     async def farewell(self, session: Session) -> None:
         """Remove what the store knows of an identified session."""
-        policy = self.policy
-        await say_farewell(self.store, self.presence(session), grace_ms=policy.grace_ms, resume_ms=policy.resume_ms)
+        policy, presence = self.policy, self.presence(session)
+        if presence.role:
+            await say_farewell_to_slot(self.store, presence)
+        else:
+            await say_farewell(self.store, presence, grace_ms=policy.grace_ms, resume_ms=policy.resume_ms)
 
     def presence(self, session: Session) -> Presence:
         """Return what the store is told of an identified session."""
+        if session.end is not None:
+            pair, role, _ = session.end
+            return Presence(session.sid, pair, "", self.node, session.dialect, session.address, role=role)
         user = session.identified()
         return Presence(session.sid, user.uid, user.name, self.node, session.dialect, session.address)
 

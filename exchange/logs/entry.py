@@ -42,7 +42,7 @@ def _keys(**fields: str) -> tuple[tuple[str, str, str], ...]:
 _FORWARDED = (("From", "sender", ""), ("To", "recipient", ""), ("Length", "characters", "chars"))
 
 SHAPES: dict[str, Shape] = {
-    "connection.opened": Shape("🔌", "New WebSocket connection", _keys(ID="client", From="address")),
+    "connection.opened": Shape("🔌", "New WebSocket connection", _keys(ID="client", From="address", Wire="wire")),
     "user.identified": Shape("👤", "User identified", _keys(ID="client", User="user", Nick="nick")),
     "invite.created": Shape("🎫", "Invitation created", _keys(Code="code", User="user")),
     "users.connected": Shape("🤝", "Users connected", _keys(Conn="connection", User1="user1", User2="user2")),
@@ -50,7 +50,9 @@ SHAPES: dict[str, Shape] = {
     "answer.forwarded": Shape("💬", "Answer forwarded", _FORWARDED),
     "questions.forwarded": Shape("❓", "Questions forwarded", _keys(Count="count", Note="note")),
     "answers.forwarded": Shape("💬", "Answers forwarded", _keys(Count="count", Note="note")),
-    "connection.closed": Shape("👋", "Client disconnected", _keys(ID="client", User="user", Reason="reason")),
+    "connection.closed": Shape(
+        "👋", "Client disconnected", _keys(ID="client", User="user", Reason="reason", Wire="wire")
+    ),
 }
 
 LEVELS = {

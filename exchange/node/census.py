@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from exchange.core.errors import StorageUnavailable
-from exchange.core.model import ClusterTally, Counts, NodeInfo
+from exchange.core.model import ClusterTally, Counts, NodeInfo, NodeTally
 from exchange.node.roster import Roster
 from exchange.ports import Tallies
 
@@ -14,9 +15,17 @@ TALLY_TTL_MS = 15_000
 class Census:
     """The numbers of the cluster. ``latest`` is as of the last reading: a few seconds old at most."""
 
-    def __init__(self, tallies: Tallies, roster: Roster, info: Callable[[], NodeInfo]) -> None:
+    def __init__(
+        self,
+        tallies: Tallies,
+        roster: Roster,
+        info: Callable[[], NodeInfo],
+        paired: Callable[[], tuple[int, int]] = lambda: (0, 0),
+    ) -> None:
+        """``roster`` is that of the wire whose users are shown; ``paired`` counts ends and pairs on this node."""
         self._tallies = tallies
         self._roster = roster
+        self._paired = paired
         self._info = info
         self._lock = asyncio.Lock()
         self.latest = ClusterTally((), Counts())
@@ -30,7 +39,7 @@ class Census:
         async with self._lock:
             counted = self._roster.unreported()
             try:
-                await self._tallies.report(self._info().id, self._roster.tally(), counted, ttl_ms=TALLY_TTL_MS)
+                await self._tallies.report(self._info().id, self._tally(), counted, ttl_ms=TALLY_TTL_MS)
             except StorageUnavailable as error:
                 if error.sent:
                     # Perhaps added, perhaps not: counting twice is worse than missing a second.
@@ -48,5 +57,9 @@ class Census:
         mine, pending = self._info(), self._roster.unreported()
         others = (one for one in tally.nodes if one[0].id != mine.id)
         counts = Counts(tally.counts.connections + pending.connections, tally.counts.messages + pending.messages)
-        self.latest = ClusterTally(((mine, self._roster.tally()), *others), counts)
+        self.latest = ClusterTally(((mine, self._tally()), *others), counts)
         return self.latest
+
+    def _tally(self) -> NodeTally:
+        ends_count, pairs_count = self._paired()
+        return replace(self._roster.tally(), ends_count=ends_count, pairs_count=pairs_count)

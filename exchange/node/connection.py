@@ -1,6 +1,6 @@
 """One conversation: requests in, one reply each, in order (MAGI-8, MAGI-9), and events between them.
 
-A request whose outcome is on its way has a slot in ``_slots``; a slot's messages leave when it is settled and all before
+A request whose outcome is on its way has a turn in ``_turns``; a turn's messages leave when it is settled and all before
 it have left. Some requests make the next ones wait (they change who the session is, or must ask the store): then messages
 queue in ``_queue``, and past a bound the socket stops reading.
 """
@@ -16,8 +16,8 @@ from exchange.core.commands import Ack, Acked, Command, Reply
 from exchange.core.errors import ExchangeError, TooLarge, Unavailable
 from exchange.core.events import Event, Greeted
 from exchange.core.ids import NOWHERE
-from exchange.core.session import Session
-from exchange.front import Dialect, Ending, Socket
+from exchange.core.session import Session, State
+from exchange.front import Dialect, Ending, Socket, SocketRules
 from exchange.handlers.exchange import Exchange
 from exchange.node.roster import Roster
 
@@ -51,14 +51,15 @@ class Connection:
         "_exchange",
         "_held",
         "_left",
+        "_member_rules",
         "_parting",
         "_paused",
         "_queue",
         "_queued_bytes",
         "_refused",
         "_roster",
-        "_slots",
         "_socket",
+        "_turns",
         "session",
     )
 
@@ -70,16 +71,30 @@ class Connection:
         roster: Roster,
         refused: Refused,
         bounds: Bounds = BOUNDS,
+        member_rules: SocketRules | None = None,
     ) -> None:
+        """Talk on one socket.
+
+        Args:
+            session: Who talks.
+            dialect: How.
+            exchange: What the requests are for.
+            roster: Is told of everything that is counted.
+            refused: Is told of refusals.
+            bounds: How much may wait.
+            member_rules: What is demanded of the socket once the session has said who it is, if that is something else.
+                Before, messages are taken one at a time.
+        """
         self.session = session
         self._dialect = dialect
         self._exchange = exchange
         self._roster = roster
         self._refused = refused
         self._bounds = bounds
+        self._member_rules = member_rules
         self._socket: Socket | None = None
-        self._slots: deque[Slot] = deque()
-        self._held: Slot | None = None
+        self._turns: deque[Turn] = deque()
+        self._held: Turn | None = None
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._paused = False
@@ -97,15 +112,14 @@ class Connection:
 
     def received(self, message: bytes) -> None:
         """Take one message: work on it now, or after those that came before it."""
-        if self._parting or (self._held is None and not self._queue and len(self._slots) < self._bounds.pending_count):
+        if self._parting or (self._held is None and not self._queue and len(self._turns) < self._bounds.pending_count):
             self._begin(message)
             return
         self._queue.append(message)
         self._queued_bytes += len(message)
         full = len(self._queue) >= self._bounds.pending_count or self._queued_bytes > self._bounds.pending_bytes
-        if full and not self._paused and self._socket is not None:
-            self._paused = True
-            self._socket.pause()
+        if full:
+            self._pause()
 
     def oversized(self) -> None:
         """Answer a message that was dropped for its size, in its turn (MAGI-4)."""
@@ -129,10 +143,10 @@ class Connection:
                 self._roster.counts.frames_out += 1
                 self._socket.send(message)
 
-    def close(self, ending: Ending) -> None:
-        """Close the socket after what was sent, in the words of its wire."""
+    def close(self, ending: Ending, *, discard: bool = False) -> None:
+        """Close the socket, in the words of its wire: after what was sent, or with ``discard`` at once."""
         if self._socket is not None:
-            self._socket.close(*self._dialect.closes[ending], ending)
+            self._socket.close(*self._dialect.closes[ending], ending, discard=discard)
 
     def leave(self) -> Awaitable[None]:
         """End the session, once, while the socket may still stand; done when the store knows it all."""
@@ -153,7 +167,7 @@ class Connection:
     @property
     def busy(self) -> bool:
         """Whether a request still waits for its reply."""
-        return bool(self._slots or self._queue)
+        return bool(self._turns or self._queue)
 
     def refuse_waiting(self) -> None:
         """Begin no more requests: each one that waits or is still to come gets the transient refusal (MAGI-54)."""
@@ -165,38 +179,45 @@ class Connection:
     # --- one request -------------------------------------------------------------------------------------------------
 
     def _begin(self, message: bytes) -> None:
-        slot = Slot(self)
-        self._slots.append(slot)
+        turn = Turn(self)
+        self._turns.append(turn)
         roster = self._roster
         try:
             if message is _OVERSIZED:
                 raise TooLarge
-            slot.command = command = self._dialect.ask(message)
+            turn.command = command = self._dialect.ask(message)
             roster.heard(message)
             if self._parting:
-                self._part(command, slot)
-            elif not self._exchange.handle(self.session, command, slot):
-                self._held = slot
+                self._part(command, turn)
+            elif not self._exchange.handle(self.session, command, turn):
+                self._held = turn
+                if self._member_rules is not None:
+                    self._pause()  # what follows is judged by other rules, if this succeeds
         except ExchangeError as error:
-            if slot.command is None:
+            if turn.command is None:
                 roster.misheard(message, error)
-            slot.settle(error)
+            turn.settle(error)
         except Exception:
             log.exception("request.failed", client=self.session.client)
-            slot.settle(Unavailable())
+            turn.settle(Unavailable())
 
-    def _part(self, command: Command[Any], slot: "Slot") -> None:
+    def _pause(self) -> None:
+        if not self._paused and self._socket is not None:
+            self._paused = True
+            self._socket.pause()
+
+    def _part(self, command: Command[Any], turn: "Turn") -> None:
         if type(command) is not Ack:
             raise Unavailable
         if self.session.user is not None:
             self._exchange.hub.ack(self.session.user, command.upto or NOWHERE)
-        slot.settle(Acked())
+        turn.settle(Acked())
 
     def _go_on(self) -> None:
         if self._draining:
             return  # a request that was settled at once: the loop below is already at work
         self._draining = True
-        while self._queue and self._held is None and len(self._slots) < self._bounds.pending_count:
+        while self._queue and self._held is None and len(self._turns) < self._bounds.pending_count:
             message = self._queue.popleft()
             self._queued_bytes -= len(message)
             self._begin(message)
@@ -208,39 +229,55 @@ class Connection:
             self._paused = False
             self._socket.resume()
 
-    def settled(self, slot: "Slot", outcome: Reply | ExchangeError) -> None:
+    def settled(self, turn: "Turn", outcome: Reply | ExchangeError) -> None:
         """Put a reply into its place and send what is ready."""
-        session, command = self.session, slot.command
+        session, command = self.session, turn.command
+        ending = None
         if isinstance(outcome, ExchangeError):
             self._refused(session, command, outcome)
-            slot.messages = (self._dialect.refuse(session, command, outcome),)
+            message = self._dialect.refuse(session, command, outcome)
+            turn.messages = () if message is None else (message,)
+            ending = self._dialect.parts(session, outcome)
         else:
             assert command is not None
-            slot.messages = self._dialect.answer(session, command, outcome)
-        slots, socket, counts = self._slots, self._socket, self._roster.counts
-        while slots and slots[0].messages is not None:
-            for message in slots.popleft().messages or ():
+            turn.messages = self._dialect.answer(session, command, outcome)
+            if self._member_rules is not None:
+                self._admit(self._member_rules)
+        turns, socket, counts = self._turns, self._socket, self._roster.counts
+        while turns and turns[0].messages is not None:
+            for message in turns.popleft().messages or ():
                 if socket is not None:
                     counts.frames_out += 1
                     socket.send(message)
-        if self._queue and self._held is None:
+        if ending is not None:
+            self._queue.clear()
+            self._queued_bytes = 0
+            self.close(ending)
+        elif self._queue and self._held is None:
             self._go_on()
 
-    def proceed(self, slot: "Slot") -> None:
+    def _admit(self, member_rules: SocketRules) -> None:
+        """Demand of the socket what is demanded of those who have said who they are, if this one has."""
+        if self.session.state is State.IDENTIFIED:
+            self._member_rules = None
+            if self._socket is not None:
+                self._socket.adopt(member_rules)
+
+    def proceed(self, turn: "Turn") -> None:
         """Let the next request begin, if it waited for this one."""
-        if self._held is slot:
+        if self._held is turn:
             self._held = None
             self._go_on()
 
-    def hold(self, slot: "Slot") -> bool:
+    def hold(self, turn: "Turn") -> bool:
         """Make later requests wait for this one, unless one of them has begun."""
-        if self._held is not None or len(self._slots) > 1:
+        if self._held is not None or len(self._turns) > 1:
             return False
-        self._held = slot
+        self._held = turn
         return True
 
 
-class Slot:
+class Turn:
     """The place of one reply among the replies of its connection (``front.Settle``)."""
 
     __slots__ = ("_connection", "command", "messages")

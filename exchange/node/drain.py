@@ -22,7 +22,7 @@ import structlog
 from exchange.core.events import Draining
 from exchange.front import Ending
 from exchange.node.connection import Connection
-from exchange.node.roster import Roster
+from exchange.node.roster import Crowd, Roster
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Drain:
     """Ends all connections of a node, once."""
 
     def __init__(
-        self, plan: Plan, roster: Roster, *, others: Callable[[], Awaitable[bool]], refuse: Callable[[], None]
+        self, plan: Plan, roster: Crowd | Roster, *, others: Callable[[], Awaitable[bool]], refuse: Callable[[], None]
     ) -> None:
         """Prepare; :meth:`run` does it.
 

@@ -1,6 +1,6 @@
 """The connections of this node, and what is counted about them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,10 +28,28 @@ GLIMPSES_MOST = 1000
 
 
 class Roster:
-    """Who is connected here. Numbers are plain additions; they are read once a second and at a scrape."""
+    """Who is connected here over one wire. Numbers are plain additions; they are read once a second and at a scrape."""
 
-    def __init__(self, clock: Clock, counts: HotCounts, closed: Closed, changes_count: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        counts: HotCounts,
+        closed: Closed,
+        changes_count: Callable[[], int] = lambda: 0,
+        *,
+        public: bool = True,
+    ) -> None:
+        """Begin empty.
+
+        Args:
+            clock: The store's.
+            counts: Of this wire.
+            closed: Is told of every end.
+            changes_count: Grows whenever :meth:`tally` has something new to look at.
+            public: Whether :meth:`tally` is asked for. If not, log lines name the wire instead.
+        """
         self.counts = counts
+        self._public = public
         self._clock = clock
         self._closed = closed
         self._connections: dict[str, Connection] = {}
@@ -58,7 +76,8 @@ class Roster:
         """Enter an open connection."""
         self._connections[connection.session.client] = connection
         self._opened_count += 1
-        log.info("connection.opened", client=connection.session.client, address=connection.session.address)
+        session = connection.session
+        log.info("connection.opened", client=session.client, address=session.address, wire=self._wire(session))
 
     def exit(self, connection: "Connection", ending: Ending) -> None:
         """Remove a connection that ended."""
@@ -69,8 +88,16 @@ class Roster:
         self._closed(session.dialect, ending, seconds)
         name = session.user.name if session.user is not None else ""
         log.info(
-            "connection.closed", client=session.client, user=name, reason=ending.value, open_seconds=round(seconds, 1)
+            "connection.closed",
+            client=session.client,
+            user=name,
+            reason=ending.value,
+            open_seconds=round(seconds, 1),
+            wire=self._wire(session),
         )
+
+    def _wire(self, session: Session) -> str | None:
+        return None if self._public else session.dialect
 
     def teller(self, session: Session) -> Teller:
         """Return where events for a session go.
@@ -89,8 +116,9 @@ class Roster:
         """Count a message that parsed. It is measured later, when somebody looks; only the newest one is kept till then."""
         self.counts.frames_in += 1
         self._heard_count += 1
-        self._last_message = message
-        self._last_ms = self._clock.now_ms()
+        if self._public:
+            self._last_message = message
+            self._last_ms = self._clock.now_ms()
 
     def misheard(self, message: bytes, error: ExchangeError) -> None:
         """Count a message that was no request of its wire; JSON of another kind counts as heard (MAGI section 3)."""
@@ -148,6 +176,29 @@ class Roster:
         self._last_rate = round((self._heard_count - self._rate_count) / seconds, 1)
         self._rate_at, self._rate_count = now, self._heard_count
         return self._last_rate
+
+
+class Crowd:
+    """The connections of this node over all wires."""
+
+    def __init__(self, rosters: Mapping[str, Roster]) -> None:
+        """``rosters`` are by dialect."""
+        self._rosters = rosters
+
+    def __len__(self) -> int:
+        return sum(len(roster) for roster in self._rosters.values())
+
+    def __iter__(self) -> "Iterator[Connection]":
+        for roster in self._rosters.values():
+            yield from roster
+
+    def teller(self, session: Session) -> Teller:
+        """Return where events for a session go.
+
+        Raises:
+            Unavailable: Its connection ended while its request was under way.
+        """
+        return self._rosters[session.dialect].teller(session)
 
 
 def _glimpse(session: Session) -> UserGlimpse:

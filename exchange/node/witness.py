@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from exchange.core.commands import Command, Send
+from exchange.core.commands import Command, PassOn, Send
 from exchange.core.errors import (
     AskLimit,
+    DailyQuotaExceeded,
     ExchangeError,
     Limited,
     Malformed,
+    MonthlyQuotaExceeded,
     NotIdentified,
+    PairingUnusable,
+    PairUnknown,
+    RateExceeded,
+    RoleUnknown,
+    TokenInvalid,
     TooLarge,
     TooManyAttempts,
     TooManyInvites,
@@ -34,7 +41,18 @@ LIMITS: dict[type[ExchangeError], tuple[str, str]] = {
     AskLimit: ("user", "ask"),
     TooManyAttempts: ("address", "redeem"),
     TooManyInvites: ("user", "invite"),
+    RateExceeded: ("pair", "rate"),
+    DailyQuotaExceeded: ("pair", "day"),
+    MonthlyQuotaExceeded: ("pair", "month"),
 }
+
+PROOFS: dict[type[ExchangeError], str] = {
+    TokenInvalid: "resume",
+    PairingUnusable: "pairing",
+    PairUnknown: "pairing",
+    RoleUnknown: "pairing",
+}
+"""What was not proved, by class of refusal."""
 _QUESTION = int(Kind.QUESTION)
 
 
@@ -60,7 +78,7 @@ class NodeWitness:
         self._note(kind, sender, recipient, characters)
 
     def handled(self, command: Command[object], error: ExchangeError | None, seconds: float) -> None:
-        if not isinstance(command, Send):
+        if not isinstance(command, Send | PassOn):
             self._metrics.handled(command, error, seconds)
 
     def repeated(self) -> None:
@@ -73,7 +91,7 @@ class NodeWitness:
         """Count a refusal."""
         metrics, dialect = self._metrics, session.dialect
         metrics.errors.inc(dialect, self._dialect.code(error))
-        if isinstance(command, Send):
+        if isinstance(command, Send | PassOn):
             self._counts.refused(error)
         for kind in type(error).__mro__:
             if kind in FRAMES_REFUSED:
@@ -81,6 +99,8 @@ class NodeWitness:
                 break
         if type(error) in LIMITS:
             metrics.rate_limited.inc(*LIMITS[type(error)])
+        if type(error) in PROOFS:
+            metrics.auth_failures.inc(PROOFS[type(error)])
 
     def closed(self, dialect: str, ending: Ending, seconds: float) -> None:
         """Count a connection that ended."""

@@ -20,11 +20,13 @@ from exchange.ports.limits import Limits, Repeats
 from exchange.ports.links import Condition, Links, Notice, Put, PutWord
 from exchange.ports.mail import Caps, Dues, Histories, Mailboxes, MailReceipt, Page, StoredWord
 from exchange.ports.names import Claim, ClaimWord, Names
+from exchange.ports.pairs import Allowances, Entered, Pairs, PassReceipt, SlotListener, Slots
 from exchange.ports.users import Closed, Opened, Users
 from exchange.ports.wakes import Listener, Receipt, Wakes
 
 __all__ = [
     "ANYBODY",
+    "Allowances",
     "Caps",
     "Claim",
     "ClaimWord",
@@ -32,6 +34,7 @@ __all__ = [
     "Closed",
     "Condition",
     "Dues",
+    "Entered",
     "Histories",
     "InviteWord",
     "Invites",
@@ -46,11 +49,15 @@ __all__ = [
     "Notice",
     "Opened",
     "Page",
+    "Pairs",
+    "PassReceipt",
     "Peeked",
     "Put",
     "PutWord",
     "Receipt",
     "Repeats",
+    "SlotListener",
+    "Slots",
     "Store",
     "StoredWord",
     "Tallies",
@@ -78,3 +85,5 @@ class Store:
     leases: Leases
     tallies: Tallies
     jobs: Jobs
+    pairs: Pairs
+    slots: Slots

@@ -20,6 +20,13 @@ class Limits(Protocol):
     async def failures(self, address: str, action: str) -> int:
         """Return the failures of an address in its running window."""
 
+    async def slide(self, address: str, action: str, *, most: int, window_ms: int) -> int:
+        """Do something that an address may do ``most`` times, 32 at most, in any ``window_ms``.
+
+        Returns 0 if it counted, or the milliseconds until it may be done again. IPv6 addresses count by their /64. Not safe
+        to repeat blindly: a repeat counts again.
+        """
+
     async def fail(self, address: str, action: str, *, window_ms: int) -> int:
         """Count a failure of an address and return their number; the first one starts a window."""
 

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
+from exchange.settings.group import Group
 from exchange.settings.kinds import REVEAL, Count, Key, Networks, Port, RedisUrl, Texts, WebUrl
+from exchange.settings.relay import Relay
 from exchange.storage.redis.durability import Level
 from exchange.storage.redis.endpoint import Endpoint
 
@@ -20,12 +22,6 @@ def data_home() -> Path:
     home = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification: a relative path is to be ignored.
     return (Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "share") / "magi-exchange"
-
-
-class Group(BaseModel):
-    """Settings of one subject."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class Listen(Group):
@@ -294,6 +290,7 @@ class Settings(Group):
     drain: Drain = Drain()
     limits: Limits = Limits()
     invites: Invites = Invites()
+    relay: Relay = Relay()
     secrets: Secrets = Secrets()
     log: Log = Log()
     worker: Worker = Worker()
@@ -336,6 +333,12 @@ class Settings(Group):
     def worker_metrics_host(self) -> str:
         """Where a worker shows its metrics."""
         return self.worker.metrics_host or self.ops.host
+
+    @property
+    def relay_place(self) -> tuple[str, int] | None:
+        """Host and port of the relay's own listener, if it is on."""
+        relay = self.relay
+        return (relay.listener_host or self.listen.host, relay.listener_port) if relay.listener else None
 
     def changed(self, **groups: Mapping[str, object]) -> "Settings":
         """Return a copy with some fields replaced, by group and name; the values are trusted."""

@@ -23,6 +23,12 @@ def _web_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _socket_url(value: str) -> str:
+    if value and (urlsplit(value).scheme not in {"ws", "wss"} or not urlsplit(value).hostname):
+        raise ValueError("it should begin with ws:// or wss:// and a host name")
+    return value.rstrip("/")
+
+
 def _redis_url(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
     if url:
@@ -46,6 +52,7 @@ Secret = Annotated[SecretStr, PlainSerializer(_revealed, when_used="json")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 RedisUrl = Annotated[Secret, AfterValidator(_redis_url)]
 Key = Annotated[Secret, AfterValidator(_long_enough)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]

@@ -52,6 +52,7 @@ SECRET_FILES: dict[str, Setting] = {f"{name}_FILE": setting for name, setting in
 ALIASES: dict[str, Setting] = {
     "PORT": SETTINGS["EXCHANGE_LISTEN__PORT"],
     "LOG_FORMAT": SETTINGS["EXCHANGE_LOG__FORMAT"],
+    "RELAY_ADMIN_KEY": SETTINGS["EXCHANGE_RELAY__ADMIN_KEY"],
 }
 """Names that the original programs used (WIRE-4)."""
 

@@ -26,11 +26,12 @@ class Verdict(Enum):
 class Codec:
     """One socket's dialogue from the first unusual frame on. It is given whole frames, one at a time."""
 
-    __slots__ = ("_most_bytes", "_parts", "_protocol", "_text", "held_bytes")
+    __slots__ = ("_parts", "_protocol", "_text", "held_bytes", "message_bytes")
 
     def __init__(self, message_bytes: int) -> None:
         self._protocol = ServerProtocol(state=State.OPEN, max_size=None, logger=LOGGER)  # the socket judges sizes
-        self._most_bytes = message_bytes
+        self.message_bytes = message_bytes
+        """Above this a message is oversized. May change at any time, also inside a message."""
         self._parts: bytearray | None = None
         self._text = False
         self.held_bytes = 0
@@ -71,7 +72,7 @@ class Codec:
             self._parts = bytearray()
             self._text = frame.opcode is Opcode.TEXT
         self.held_bytes += len(frame.data)
-        if self.held_bytes <= self._most_bytes:
+        if self.held_bytes <= self.message_bytes:
             self._parts += frame.data
         else:
             self._parts.clear()  # counted on, but not kept (MAGI-4)
@@ -79,6 +80,6 @@ class Codec:
             return None
         message, size = bytes(self._parts), self.held_bytes
         self._parts, self.held_bytes = None, 0
-        if size > self._most_bytes:
+        if len(message) < size:  # not `size > message_bytes`: that may have grown since something was dropped
             return Verdict.OVERSIZED
         return Verdict.NOT_UTF8 if self._text and not is_utf8(message) else message

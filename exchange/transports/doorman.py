@@ -10,12 +10,16 @@ RETRY_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A wire on this listener: the paths it owns, what it demands of sockets, and who talks on them."""
+    """A wire on this listener: the paths it owns, what it demands of sockets, and who talks on them.
+
+    Pages of ``any_origin`` may connect where it is no protection to refuse some: who has no token gets nowhere (WIRE-2).
+    """
 
     dialect: str
     owns: Callable[[str], bool]
     rules: SocketRules
     converse: Callable[[Upgrade], Conversation]
+    any_origin: bool = False
 
 
 Count = Callable[[str, str], None]
@@ -51,7 +55,7 @@ class Doorman:
         if wire is None:
             self._count(self._wires[0].dialect, "path")
             return Refusal(404, "Not Found")
-        if self._origins and upgrade.origin is not None and upgrade.origin.lower() not in self._origins:
+        if not (wire.any_origin or self._welcomes(upgrade.origin)):
             self._count(wire.dialect, "origin")
             return Refusal(403, "Pages of this origin may not connect here.")
         if self.draining:
@@ -62,3 +66,6 @@ class Doorman:
             return Refusal(503, "This node is full. Please try again.", RETRY_SECONDS)
         self._count(wire.dialect, "ok")
         return Welcome(wire.converse(upgrade), wire.rules)
+
+    def _welcomes(self, origin: str | None) -> bool:
+        return not self._origins or origin is None or origin.lower() in self._origins

@@ -1,5 +1,6 @@
 """RFC 6455 frame headers, as far as the socket looks at them itself."""
 
+from codecs import utf_8_decode
 from struct import Struct
 
 TEXT_FINAL = 0x81
@@ -11,6 +12,7 @@ _CONTROL = 0x08
 _RESERVED = 0x70
 _OPCODES = frozenset({0x0, 0x1, 0x2, 0x8, 0x9, 0xA})
 _SHORT_BYTES = 125
+_PIECE_BYTES = 64 * 1024
 
 _HEADS = tuple(bytes((TEXT_FINAL, length)) for length in range(_SHORT_BYTES + 1))
 _pack_16 = Struct("!BBH").pack
@@ -65,8 +67,12 @@ def is_utf8(message: bytes) -> bool:
     """Tell whether a text message is what RFC 6455 8.1 demands."""
     if message.isascii():
         return True
+    # In pieces: the text of a whole large message would take up to four times its bytes, and all of it is thrown away.
+    rest = memoryview(message)
     try:
-        message.decode()
+        while rest:
+            _, taken_bytes = utf_8_decode(rest[:_PIECE_BYTES], "strict", len(rest) <= _PIECE_BYTES)
+            rest = rest[taken_bytes:]
     except UnicodeDecodeError:
         return False
     return True

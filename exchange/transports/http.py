@@ -1,6 +1,6 @@
 """HTTP on the main port (MAGI-34, MAGI-35, MAGI-37, WIRE-3)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 ROUTES = ("/", "/bx", "/bx/", "/api/stats", "/bx/stats", "/api/status", "/health", "/ready")
+OTHER = "other"
+"""The template of all other paths."""
 
 
 class Facts(Protocol):
@@ -45,8 +47,19 @@ class Facts(Protocol):
         """Return why this node should not get traffic; empty if it should."""
 
 
-def website(facts: Facts, count: Callable[[str, int], None]) -> ASGIApp:
-    """Return the application of the main port. ``count`` is told route template and status of every response."""
+CountResponse = Callable[[str, int], None]
+"""Is told route template and status of every response."""
+
+
+def website(facts: Facts, count: CountResponse, *, mounts: Mapping[str, ASGIApp] | None = None) -> ASGIApp:
+    """Return the application of the main port.
+
+    Args:
+        facts: What the pages tell.
+        count: Is told of the pages' responses.
+        mounts: Other applications by the path they own, ``/name`` and all below it. They see whole paths, and nothing here
+            touches or counts their responses.
+    """
 
     async def page(_request: Request) -> Response:
         return HTMLResponse(_PAGE, headers=PAGE_HEADERS)
@@ -68,7 +81,8 @@ def website(facts: Facts, count: Callable[[str, int], None]) -> ASGIApp:
         exception_handlers={HTTPException: _not_found, StorageUnavailable: _unavailable},
     )
     app.router.redirect_slashes = False
-    return _Counted(_Cors(app), count)
+    site = Counted(_Cors(app), count, lambda path: path if path in ROUTES else OTHER)
+    return _Mounts(site, mounts) if mounts else site
 
 
 def readiness(facts: Facts) -> Callable[[Request], Awaitable[Response]]:
@@ -110,19 +124,31 @@ class _Cors:
         await app(scope, receive, with_headers)
 
 
-class _Counted:
-    """Counts responses by route template, so that no path from outside becomes a label."""
+class _Mounts:
+    """Gives every request to the application that owns its path."""
 
-    def __init__(self, app: ASGIApp, count: Callable[[str, int], None]) -> None:
-        self._app = app
-        self._count = count
+    def __init__(self, site: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
+        self._site = site
+        self._mounts = dict(mounts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = scope.get("path", "")
+        name = scope.get("path", "").split("/", 2)[1:2]
+        await self._mounts.get("/".join(["", *name]), self._site)(scope, receive, send)
 
+
+class Counted:
+    """Counts responses by route template, so that no path from outside becomes a label."""
+
+    def __init__(self, app: ASGIApp, count: CountResponse, template: Callable[[str], str]) -> None:
+        """``template`` turns a path into one of a closed list."""
+        self._app = app
+        self._count = count
+        self._template = template
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._count(route if route in ROUTES else "other", message["status"])
+                self._count(self._template(scope.get("path", "")), message["status"])
             await send(message)
 
         await self._app(scope, receive, counted)

@@ -14,7 +14,7 @@ class Due(Enum):
     PING = auto()
     STALLED = auto()  # it takes none of our output
     SILENT = auto()  # neither pong nor data came (MAGI-5)
-    IDLE = auto()  # no data message went either way (MAGI-33)
+    IDLE = auto()  # no whole message went either way (MAGI-33, CORAL-6)
 
 
 class Watch:
@@ -29,6 +29,11 @@ class Watch:
         self._taken_bytes = 0
         self._tokens: float = rules.control_burst
 
+    def adopt(self, rules: SocketRules, now: float) -> None:
+        """Judge by other rules from now on. What was seen so far counts under them."""
+        self._rules = rules
+        self._ping_at = now + rules.ping_seconds
+
     def look(
         self, now: float, *, heard: bool, busy: bool, paused: bool, written_bytes: int, waiting_bytes: int
     ) -> Due | None:
@@ -37,14 +42,15 @@ class Watch:
         Args:
             now: The time.
             heard: Whether anything came since the last look.
-            busy: Whether a data message came or went since the last look.
+            busy: Whether a whole message came or went since the last look.
             paused: Whether nothing is read now: then nothing can be heard, and pongs would pile up.
             written_bytes: All output ever given to the transport.
             waiting_bytes: What of it the kernel has not taken.
         """
         rules = self._rules
         taken_bytes = written_bytes - waiting_bytes
-        if not waiting_bytes or taken_bytes != self._taken_bytes:
+        # More, not other: TLS makes what waits longer than what was written, so the difference may shrink.
+        if not waiting_bytes or taken_bytes > self._taken_bytes:
             self._taken_bytes, self._taken_at = taken_bytes, now
         elif 0 < rules.stall_seconds <= now - self._taken_at:
             return Due.STALLED

@@ -3,8 +3,8 @@
 Theory of operation. The socket cuts what comes in into frames. A plain one (a whole, masked text message in one frame) is
 unmasked and handed up on the spot: that is the hot path, and it makes no task, future, timer or queue. Pongs only show that
 the peer lives. Every other frame goes, one at a time, to a codec (``websockets``' sans-IO protocol, made when the first such
-frame comes): it knows about fragments, pings and closing. Sizes and headers are judged before a
-payload is waited for, so no more than one frame or message below the outer limit is ever held.
+frame comes): it knows about fragments, pings and closing. Sizes and headers are judged before a payload is waited for, so
+no more than one frame or message below the outer limit is ever held.
 
 Three facts say where the socket stands::
 
@@ -12,8 +12,9 @@ Three facts say where the socket stands::
     not open    a close frame was sent, or the peer is gone: nothing goes up or down, the peer's close frame is awaited
     deaf        nothing that comes in is looked at any more; the end of TCP is awaited
 
-The wheel's visits watch the peer. ``ended`` is told when the connection is lost, never from inside a call of the
-conversation, and the first cause is the one it hears.
+The wheel's visits watch the peer. The rules it is held to may change at any time, also between two frames of one chunk.
+``ended`` is told when the connection is lost, never from inside a call of the conversation, and the first cause is the one
+it hears.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ import structlog
 from websockets.frames import CloseCode
 
 from exchange.entropy import new_id
-from exchange.front import Ending, Welcome
+from exchange.front import Ending, SocketRules, Welcome
 from exchange.transports.codec import Codec, Verdict
 from exchange.transports.frames import (
     MASKED,
@@ -37,6 +38,7 @@ from exchange.transports.frames import (
     text_frame,
 )
 from exchange.transports.outbox import Outbox
+from exchange.transports.output import Output
 from exchange.transports.watch import Due, Watch
 from exchange.transports.wheel import Wheel
 
@@ -45,8 +47,8 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
-_TICK_BYTES = 64 * 1024  # more than this is not held back until the end of the tick
 _REASON_BYTES = 123  # RFC 6455 5.5
+_LARGE_BYTES = 16 * 1024  # above this copying a payload is dearer than a view of it
 
 log = structlog.get_logger()
 
@@ -65,9 +67,7 @@ class WebSocket(asyncio.Protocol):
         "_heard",
         "_need",
         "_open",
-        "_out",
-        "_out_bytes",
-        "_outbox",
+        "_output",
         "_paused",
         "_plain",
         "_rest",
@@ -75,7 +75,6 @@ class WebSocket(asyncio.Protocol):
         "_transport",
         "_watch",
         "_wheel",
-        "_written_bytes",
     )
 
     def __init__(
@@ -85,7 +84,6 @@ class WebSocket(asyncio.Protocol):
         self._conversation = welcome.conversation
         self._rules = rules = welcome.rules
         self._wheel = wheel
-        self._outbox = outbox
         self._connections = connections
         self._codec: Codec | None = None
 
@@ -97,20 +95,18 @@ class WebSocket(asyncio.Protocol):
 
         self._rest: bytearray | None = None  # bytes not yet worked off
         self._need = 0  # below this many of them there is nothing to do
-        self._out: list[bytes] | None = None  # frames of this tick
-        self._out_bytes = 0
+        self._output = Output(transport, outbox)
 
         connections.add(self)
         wheel.add(self)
         self._watch = Watch(rules, wheel.now)
         self._heard = self._busy = False  # since the last visit
         self._closing_at = 0.0
-        self._written_bytes = 0
         transport.set_write_buffer_limits(high=rules.buffer_bytes)
 
     def start(self, response: bytes, early: bytes) -> None:
         """Send the response to the upgrade request, open the conversation, and read what came behind the request."""
-        self._put(response)
+        self._output.put(response)
         try:
             self._conversation.opened(self)
         except Exception as error:  # noqa: BLE001  nobody above could handle it
@@ -123,12 +119,29 @@ class WebSocket(asyncio.Protocol):
     def send(self, message: bytes) -> None:
         if self._open:
             self._busy = True
-            self._put(text_frame(message))
+            self._output.put(text_frame(message))
 
-    def close(self, code: int, reason: str, ending: Ending) -> None:
+    def close(self, code: int, reason: str, ending: Ending, *, discard: bool = False) -> None:
         if not self._open:
             return
         self._leave(ending)
+        if discard:
+            self._output.drop()
+            if self._output.waiting_bytes:
+                # uvloop gives the kernel what was written in this tick after it; only what is left then had no room.
+                asyncio.get_running_loop().call_soon(self._close_if_empty, code, reason, ending)
+                return
+        self._begin_close(code, reason)
+
+    def _close_if_empty(self, code: int, reason: str, ending: Ending) -> None:
+        if self._deaf:
+            return
+        if self._output.waiting_bytes:
+            self.abort(ending)
+        else:
+            self._begin_close(code, reason)
+
+    def _begin_close(self, code: int, reason: str) -> None:
         codec = self._framing()
         codec.close(code, reason.encode()[:_REASON_BYTES].decode(errors="ignore"))
         self._pump(codec)
@@ -139,7 +152,7 @@ class WebSocket(asyncio.Protocol):
     def abort(self, ending: Ending) -> None:
         self._leave(ending)
         self._turn_deaf()
-        self._drop_output()
+        self._output.drop()
         self._transport.abort()
 
     def pause(self) -> None:
@@ -155,9 +168,18 @@ class WebSocket(asyncio.Protocol):
             # Not here and now: the conversation may be in the middle of something.
             asyncio.get_running_loop().call_soon(self._go_on)
 
+    def adopt(self, rules: SocketRules) -> None:
+        if not self._open:
+            return
+        self._rules = rules
+        self._watch.adopt(rules, self._wheel.now)
+        if self._codec is not None:
+            self._codec.message_bytes = rules.message_bytes
+        self._transport.set_write_buffer_limits(high=rules.buffer_bytes)
+
     @property
     def buffered_bytes(self) -> int:
-        return self._out_bytes + self._transport.get_write_buffer_size()
+        return self._output.held_bytes + self._output.waiting_bytes
 
     # --- uvicorn's and the loop's side -------------------------------------------------------------------------------
 
@@ -176,12 +198,12 @@ class WebSocket(asyncio.Protocol):
             heard=self._heard,
             busy=self._busy,
             paused=self._paused,
-            written_bytes=self._written_bytes,
-            waiting_bytes=self._transport.get_write_buffer_size(),
+            written_bytes=self._output.written_bytes,
+            waiting_bytes=self._output.waiting_bytes,
         )
         self._heard = self._busy = False
         if due is Due.PING:
-            self._put(PING)
+            self._output.put(PING)
         elif due is Due.STALLED:
             self.abort(Ending.SLOW_CONSUMER)
         elif due is Due.SILENT:
@@ -204,7 +226,7 @@ class WebSocket(asyncio.Protocol):
     def eof_received(self) -> None:
         self._leave(Ending.CLIENT)
         self._turn_deaf()
-        self.flush()  # the transport closes itself after what was written
+        self._output.flush()  # the transport closes itself after what was written
 
     def pause_writing(self) -> None:
         """The transport holds more than ``buffer_bytes``."""
@@ -213,7 +235,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  a broken connection is like a closed one
         self._leave(Ending.CLIENT)
         self._turn_deaf()
-        self._drop_output()
+        self._output.drop()
         self._wheel.remove(self)
         self._connections.discard(self)
         try:
@@ -226,7 +248,6 @@ class WebSocket(asyncio.Protocol):
     def _take(self, data: bytes | bytearray) -> int:
         """Work off the frames at the head of ``data``; return how many bytes that were. The hot path."""
         at, end = 0, len(data)
-        most = self._rules.message_bytes
         try:
             while at < end:
                 if self._plain and data[at] == TEXT_FINAL and end - at > 5:
@@ -236,8 +257,12 @@ class WebSocket(asyncio.Protocol):
                         head, length = extent(data, at)
                         body = at + head
                     stop = body + length
-                    if 0 <= length <= most and stop <= end:
-                        message = apply_mask(data[body:stop], data[body - 4 : body])
+                    if 0 <= length <= self._rules.message_bytes and stop <= end:
+                        message = apply_mask(
+                            # No name may hold the view: what it looks at could not be cut.
+                            data[body:stop] if length < _LARGE_BYTES else memoryview(data)[body:stop],
+                            data[body - 4 : body],
+                        )
                         at = stop
                         if message.isascii() or is_utf8(message):
                             self._busy = True
@@ -287,8 +312,8 @@ class WebSocket(asyncio.Protocol):
         codec = self._framing()
         message = codec.take(frame)
         if self._open and not control:
-            self._busy = True
             self._plain = not (codec.inside or self._paused)
+            self._busy = self._busy or message is not None  # a part of a message is no activity (CORAL-6)
             if message is Verdict.OVERSIZED:
                 self._conversation.oversized()
             elif message is Verdict.NOT_UTF8:
@@ -310,31 +335,6 @@ class WebSocket(asyncio.Protocol):
         if not self._paused:
             self._transport.resume_reading()
 
-    # --- out ---------------------------------------------------------------------------------------------------------
-
-    def _put(self, frame: bytes) -> None:
-        out = self._out
-        if out is None:
-            self._out = [frame]
-            self._outbox.add(self)
-        else:
-            out.append(frame)
-        self._out_bytes += len(frame)
-        if self._out_bytes > _TICK_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Give the frames of this tick to the transport."""
-        out = self._out
-        if out is not None:
-            self._out = None
-            self._written_bytes += self._out_bytes
-            self._out_bytes = 0
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    def _drop_output(self) -> None:
-        self._out, self._out_bytes = None, 0
-
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _framing(self) -> Codec:
@@ -346,11 +346,11 @@ class WebSocket(asyncio.Protocol):
         """Send what the codec has to say; its last word ends our half of TCP, not before the peer could read it."""
         for chunk in codec.output():
             if chunk:
-                self._put(chunk)
+                self._output.put(chunk)
                 continue
             self._leave(Ending.PROTOCOL if codec.broken else Ending.CLIENT)
             self._turn_deaf()
-            self.flush()
+            self._output.flush()
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             else:

@@ -1,4 +1,4 @@
-"""Sizes and lengths that the mAgi wire fixes (docs/protocols/magi.md)."""
+"""Sizes and lengths that the wires fix (docs/protocols)."""
 
 USERNAME_CHARACTERS = 254  # MAGI 3.1
 NICKNAME_CHARACTERS = 200  # MAGI 3.1: longer ones are cut
@@ -15,3 +15,10 @@ CODE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"  # MAGI-29
 JSON_DEPTH = 64  # security: nesting of one message
 MESSAGE_BYTES = 1 << 20  # MAGI-4: default of the inbound limit
 OVERSIZE_FACTOR = 4  # MAGI-4: above this many times the limit the socket is closed
+
+# --- CoralMux relay --------------------------------------------------------------------------------------------------
+RELAY_FIRST_BYTES = 64 << 10  # security: a message before `auth`
+RELAY_MESSAGE_BYTES = 5 << 20  # CORAL-20
+RELAY_OUTER_BYTES = 8 << 20  # CORAL-20: above, the socket is closed
+RELAY_KEYS_COUNT = 256  # security: of one envelope
+RELAY_ECHO_CHARACTERS = 64  # CORAL-6: how much of a foreign `role` a refusal repeats

@@ -6,14 +6,16 @@ from contextlib import AsyncExitStack
 import pytest
 import redis
 
-from exchange.ports import Store
+from exchange.ports import Allowances, Store
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
+from exchange.storage.redis.clock import Clock
 from exchange.storage.redis.store import open_store
 from tests.harness.valkey import Valkey
 from tests.harness.waiting import eventually
 
 PassTime = Callable[[int], Awaitable[None]]
+SetTime = Callable[[int], None]
 
 
 class MovableClock:
@@ -45,16 +47,26 @@ def server(backend: str, request: pytest.FixtureRequest) -> Valkey | None:
 
 
 @pytest.fixture
-async def stores(server: Valkey | None, clock: MovableClock) -> AsyncIterator[tuple[Store, Store]]:
+def allowances() -> Allowances:
+    """What a pair may do; a test that is about that gives others."""
+    return Allowances()
+
+
+@pytest.fixture
+async def stores(
+    server: Valkey | None, clock: MovableClock, allowances: Allowances
+) -> AsyncIterator[tuple[Store, Store]]:
     """One store as two nodes see it."""
     if server is None:
         memory = Memory(clock)
-        yield memory_store(memory), memory_store(memory)
+        yield memory_store(memory, allowances=allowances), memory_store(memory, allowances=allowances)
         return
     async with AsyncExitStack() as stack:
         views = []
         for _ in range(2):
-            view = await open_store(server.url, prefix="magi", index_key=b"an index key for tests")
+            view = await open_store(
+                server.url, prefix="magi", index_key=b"an index key for tests", allowances=allowances, bulk=True
+            )
             stack.push_async_callback(view.close)
             views.append(view.ports)
         yield views[0], views[1]
@@ -79,6 +91,19 @@ def pass_time(server: Valkey | None, clock: MovableClock) -> PassTime:
             await eventually(lambda: _time_us(client) > start + ms * 1000)
 
     return pass_time
+
+
+@pytest.fixture
+def set_time(stores: tuple[Store, Store], server: Valkey | None, clock: MovableClock) -> SetTime:
+    """Let all nodes believe that this is the time, in milliseconds; a server goes by its own."""
+
+    def set_time(at_ms: int) -> None:
+        clock.ms = at_ms
+        for store in stores:
+            if isinstance(store.clock, Clock):
+                store.clock.learn(at_ms * 1000, store.clock.steady(), store.clock.steady())
+
+    return set_time
 
 
 def _time_us(client: redis.Redis) -> int:

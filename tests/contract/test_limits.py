@@ -114,3 +114,57 @@ async def test_later_failures_do_not_extend_the_window(store: Store, pass_time: 
     await store.limits.fail("10.0.0.1", "redeem", window_ms=LONG_MS)
     await pass_time(SHORT_MS)
     assert await store.limits.fail("10.0.0.1", "redeem", window_ms=SHORT_MS) == 1
+
+
+async def slide(store: Store, most: int = 2, address: str = "10.0.0.1", window_ms: int = LONG_MS) -> int:
+    return await store.limits.slide(address, "register", most=most, window_ms=window_ms)
+
+
+async def test_so_often_and_no_more_within_any_window_and_the_wait_is_told(stores: tuple[Store, Store]) -> None:
+    one, two = stores
+    assert [await slide(one), await slide(two)] == [0, 0]
+    for store in stores:
+        assert 0 < await slide(store) <= LONG_MS
+
+
+async def test_simultaneous_uses_never_exceed_what_is_allowed(stores: tuple[Store, Store]) -> None:
+    waits = await asyncio.gather(*(slide(stores[turn % 2], most=32) for turn in range(80)))
+    assert waits.count(0) == 32
+
+
+async def test_the_window_slides_over_each_use(store: Store, pass_time: PassTime) -> None:
+    assert await slide(store, window_ms=300) == 0
+    await pass_time(150)
+    assert await slide(store, window_ms=300) == 0
+    wait_ms = await slide(store, window_ms=300)
+    assert 0 < wait_ms <= 150
+    await pass_time(wait_ms)
+    # The first use has left the window, the second has not.
+    assert await slide(store, window_ms=300) == 0
+    assert await slide(store, window_ms=LONG_MS) > 0
+
+
+async def test_a_refused_use_does_not_count(store: Store, pass_time: PassTime) -> None:
+    assert await slide(store, most=1, window_ms=SHORT_MS) == 0
+    first = await slide(store, most=1, window_ms=SHORT_MS)
+    assert 0 < await slide(store, most=1, window_ms=SHORT_MS) <= first
+    await pass_time(first)
+    assert await slide(store, most=1, window_ms=SHORT_MS) == 0
+
+
+async def test_what_is_allowed_never_is_refused_at_once(store: Store) -> None:
+    assert await slide(store, most=0) > 0
+
+
+async def test_addresses_slide_alone_but_those_of_one_ipv6_network_together(store: Store) -> None:
+    assert await slide(store, most=1) == 0
+    assert await slide(store, most=1, address="10.0.0.2") == 0
+    assert await slide(store, most=1, address="2001:db8::1") == 0
+    assert await slide(store, most=1, address="2001:db8:0:0:9::1") > 0
+    assert await slide(store, most=1, address="2001:db8:0:1::1") == 0
+
+
+async def test_uses_and_failures_of_one_action_do_not_meet(store: Store) -> None:
+    assert await slide(store) == 0
+    assert await store.limits.fail("10.0.0.1", "register", window_ms=LONG_MS) == 1
+    assert await slide(store) == 0

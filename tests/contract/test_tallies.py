@@ -16,6 +16,8 @@ TALLY = NodeTally(
     last_message_ms=1_700_000_000_002,
     last_message_characters=230,
     users=(UserGlimpse("c1", "A", 1_700_000_000_003, linked=True), UserGlimpse("c2", "Ö", 4, linked=False)),
+    ends_count=5,
+    pairs_count=4,
 )
 NOTHING = Counts()
 LONG_MS = 60_000

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import struct
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -75,17 +76,19 @@ def upgrade_request(path: str = "/", *lines: str, method: str = "GET", version: 
 
 
 class RawSocket:
-    """One TCP connection to a server under test."""
+    """One TCP connection to a server under test, with TLS in it if there is a context."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.tcp = socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS)
         self.tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.tcp = tls.wrap_socket(self.tcp, server_hostname="localhost")
         self.unread = b""
 
     @classmethod
-    def upgraded(cls, port: int, path: str = "/") -> Self:
+    def upgraded(cls, port: int, path: str = "/", tls: ssl.SSLContext | None = None) -> Self:
         """Return a connection whose handshake is done."""
-        client = cls(port)
+        client = cls(port, tls)
         client.send(upgrade_request(path))
         response = client.response()
         assert response.status == 101, response

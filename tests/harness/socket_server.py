@@ -5,7 +5,7 @@ import contextlib
 import queue
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 import uvloop
@@ -61,7 +61,10 @@ class Recorder:
 
 
 class SocketServer:
-    """The transport under test. ``welcome`` says what a new connection meets; by default an echoing :class:`Recorder`."""
+    """The transport under test. ``welcome`` says what a new connection meets; by default an echoing :class:`Recorder`.
+
+    ``tls`` are arguments of ``uvicorn.Config``.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class SocketServer:
         rules: SocketRules = RULES,
         welcome: Callable[[Upgrade], Recorder | Refusal] | None = None,
         turn_seconds: float = 0.1,
+        tls: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         self.conversations: queue.SimpleQueue[Recorder] = queue.SimpleQueue()
@@ -84,6 +88,7 @@ class SocketServer:
         config = Config(
             _hello,
             **http1.options(doorman, self.wheel, **options),
+            **(tls or {}),
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -10,12 +10,13 @@ from exchange.core.model import NodeInfo
 from exchange.core.session import Session
 from exchange.dialects.magi1 import Magi1
 from exchange.entropy import new_id
-from exchange.front import Ending
+from exchange.front import Ending, SocketRules
 from exchange.handlers.exchange import Exchange, Policy
 from exchange.hotcounts import HotCounts
 from exchange.node.connection import BOUNDS, Bounds, Connection
 from exchange.node.hub import LocalHub
 from exchange.node.roster import Roster
+from exchange.node.switchboard import LocalSwitchboard
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
 from tests.harness.waiting import eventually
@@ -91,6 +92,7 @@ class Peer:
         self.closed: tuple[int, str] | None = None
         self.paused = False
         self.buffered_bytes = 0
+        self.rules: SocketRules | None = None
         self.connection: Connection
 
     # The socket, for the node.
@@ -98,7 +100,8 @@ class Peer:
     def send(self, message: bytes) -> None:
         self.heard.append(json.loads(message))
 
-    def close(self, code: int, reason: str, ending: Ending) -> None:
+    def close(self, code: int, reason: str, ending: Ending, *, discard: bool = False) -> None:
+        del discard
         self.closed = code, reason
         self.connection.ended(ending)
 
@@ -110,6 +113,9 @@ class Peer:
 
     def resume(self) -> None:
         self.paused = False
+
+    def adopt(self, rules: SocketRules) -> None:
+        self.rules = rules
 
     # The client, for the test.
 
@@ -160,15 +166,18 @@ class Place:
         )
         self.hub = LocalHub(self.store, self.roster.teller, self.counts)
         self.hub.tenure = self.tenure
+        self.switchboard = LocalSwitchboard(self.store.slots, self.roster.teller, self.counts)
         self.exchange = Exchange(
             name,
             self.store,
             self.hub,
+            self.switchboard,
             self.tenure,
             self.witness,
             policy or Policy(asks_per_minute=0, store_up_seconds=0),
         )
         self.store.wakes.attend(self.hub)
+        self.store.slots.attend(self.switchboard)
 
     async def start(self) -> "Place":
         """Take a lease."""

@@ -9,6 +9,7 @@ from tests.house.tree import ROOT, texts
 
 PAGES = {
     "MAGI": "docs/protocols/magi.md",
+    "CORAL": "docs/protocols/coralmux.md",
     "WIRE": "docs/protocols/README.md",
     "DEL": "docs/delivery.md",
     "OPS": "docs/operations.md",
@@ -49,8 +50,9 @@ def test_no_clause_has_two_entries(prefix):
     assert [clause for clause, count in Counter(entries(prefix)).items() if count > 1] == []
 
 
-def test_the_wire_has_an_entry_for_every_clause():
+def test_every_wire_has_an_entry_for_every_clause():
     assert set(entries("MAGI")) == {f"MAGI-{number}" for number in range(1, 56)}
+    assert set(entries("CORAL")) == {f"CORAL-{number}" for number in range(1, 38)}
     assert set(entries("WIRE")) == {f"WIRE-{number}" for number in range(1, 15)}
 
 

@@ -14,7 +14,7 @@ MAP = Path("exchange/storage/redis/keyspace.py")
 BUILDERS = {
     name: method
     for name, method in inspect.getmembers(Keyspace, inspect.isfunction)
-    if not name.startswith("_") and name not in {"hash", "uid_of", "due"}
+    if not name.startswith("_") and name not in {"hash", "uid_of", "due", "pair_of"}
 }
 ELSEWHERE = pytest.mark.parametrize("module", [one for one in modules("exchange", "worker") if one != MAP], ids=str)
 
@@ -27,11 +27,11 @@ def test_every_key_has_one_hash_tag_and_begins_with_prefix_and_version(name):
     assert re.fullmatch(r"[^{}]*\{[^{}]+\}[^{}]*", key), key
 
 
-@pytest.mark.parametrize("name", ["name", "invite", "limit", "done"])
+@pytest.mark.parametrize("name", ["name", "invite", "limit", "stamps", "done"])
 def test_nothing_that_a_user_typed_is_part_of_a_key(name):
     samples = [f"<{parameter}>" for parameter in inspect.signature(BUILDERS[name]).parameters if parameter != "self"]
     key = BUILDERS[name](Keyspace("prefix", b"key"), *samples)
-    assert not any(typed in key for typed in ("<name>", "<code>", "<address>", "<id_>"))
+    assert not any(typed in key for typed in ("<name>", "<code>", "<address>", "<block>", "<id_>"))
 
 
 def test_every_kind_of_key_is_on_the_map():
@@ -48,7 +48,7 @@ def test_every_kind_of_key_is_on_the_map():
 def _shape(key: str) -> str:
     """Return the fixed words of a key: what is in braces or angles differs, unless it is a word of its own."""
     key = re.sub(r"<[^>]*>", "0", key.removeprefix("p:1:"))
-    key = re.sub(r"\{(u|part|h\([^}]*\)|[0-9a-f]{32}|0)\}", "{}", key)
+    key = re.sub(r"\{(u|p|part|h\([^}]*\)|[0-9a-f]{32}|0)\}", "{}", key)
     return re.sub(r"\b[0-9a-f]{32}\b", "0", key)
 
 

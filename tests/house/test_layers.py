@@ -19,6 +19,7 @@ WORKER_MAY_USE = frozenset(
         "front",  # the closed lists that metrics need
         "hotcounts",
         "instruments",
+        "labels",
         "logs",
         "metrics",
         "place",

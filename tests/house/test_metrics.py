@@ -4,14 +4,22 @@ import re
 
 import pytest
 
-from exchange.dialects.errors import CODES
+from exchange.core.commands import PassOn
+from exchange.dialects.coralmux import CoralMux
 from exchange.dialects.magi1 import Magi1
 from exchange.instruments import Counter, Gauge, Histogram
 from exchange.metrics import Metrics
 from exchange.transports.http import ROUTES
+from exchange.transports.pairing import PAIRING_ROUTES
 from worker.metrics import WorkerMetrics
 
-METRICS = (*Metrics(codes={Magi1.name: CODES}, routes=ROUTES).instruments(), *WorkerMetrics().instruments())
+EXCHANGE = Metrics(
+    codes={wire.name: wire.codes for wire in (Magi1, CoralMux)},
+    sends={CoralMux.name: PassOn},
+    lanes=("main", "commit", "bulk"),
+    routes=(*ROUTES, *PAIRING_ROUTES),
+)
+METRICS = (*EXCHANGE.instruments(), *WorkerMetrics().instruments())
 EVERY_METRIC = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 
 BASE_UNITS = ("_seconds", "_bytes")
@@ -68,7 +76,9 @@ def test_labels_are_from_closed_lists(metric):
     assert set(metric.labels) <= LABELS
     assert len(set(metric.series)) == len(metric.series) <= SERIES_MOST
     if not metric.name.endswith("_info"):
-        assert all(re.fullmatch(r"[a-z0-9_]+|[2-5]xx|/[a-z/]*", value) for series in metric.series for value in series)
+        assert all(
+            re.fullmatch(r"[a-z0-9_]+|[2-5]xx|/[a-z0-9/{}]*", value) for series in metric.series for value in series
+        )
 
 
 def test_no_two_metrics_share_a_name():

@@ -4,22 +4,23 @@ import ast
 import importlib
 import inspect
 import json
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from exchange.core import commands, errors
 from exchange.core.commands import Command
 from exchange.core.errors import ExchangeError
-from exchange.core.events import Delivered, Event, FriendCame, FriendChanged
+from exchange.core.events import Delivered, Event, FriendCame, FriendChanged, Relayed
 from exchange.core.features import FEATURES
 from exchange.core.model import Envelope, Kind, Link
 from exchange.core.session import ALLOWED, Session, State
-from exchange.dialects.errors import CODES
+from exchange.dialects.coralmux import CoralMux
 from exchange.front import Dialect, Ending
 from exchange.handlers.exchange import HANDLERS, SHORT_WAYS
 from exchange.hotcounts import OUTCOMES, HotCounts
-from exchange.metrics import COMMANDS, INVITES, LIMITS, REFUSED_FRAMES
+from exchange.labels import INVITES, LIMITS, PROOFS, REFUSED_FRAMES
+from exchange.metrics import COMMANDS
 from exchange.node import witness
 from tests.house.tree import at, called, calls, modules, parsed
 
@@ -31,11 +32,19 @@ EVERY_COMMAND = {
 EVERY_ERROR = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, ExchangeError)]
 
 
+ARGUMENTS: dict[type, tuple[Any, ...]] = {CoralMux: (lambda: "00000000-0000-4000-8000-000000000000", lambda: 1)}
+"""What a dialect is made of, where it needs something."""
+
+TELLING = {"exchange/node/hub.py": Delivered, "exchange/node/switchboard.py": Relayed}
+"""Modules that keep only sessions which are told of such events; others end those of every wire."""
+
+
 def _dialects() -> list[Dialect]:
     found = []
     for path in modules("exchange/dialects"):
         module = importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
-        found += [one() for one in vars(module).values() if inspect.isclass(one) and hasattr(one, "tells")]
+        kinds = [one for one in vars(module).values() if inspect.isclass(one) and hasattr(one, "tells")]
+        found += [one(*ARGUMENTS.get(one, ())) for one in kinds]
     return found
 
 
@@ -45,6 +54,8 @@ DIALECTS = pytest.mark.parametrize("dialect", _dialects(), ids=lambda dialect: d
 def _sample(kind: type[Event]) -> Event:
     if kind is Delivered:
         return Delivered(Envelope(Kind.QUESTION, "uid", "connection", 1, 1, b'"text"'), "name", "nick")
+    if kind is Relayed:
+        return Relayed(b'{"type":"chat.send"}')
     if kind in (FriendCame, FriendChanged):
         return kind(Link("uid", "connection", "name", "nick"))
     return kind(*(f"{parameter}" for parameter in inspect.signature(kind).parameters))
@@ -59,13 +70,15 @@ def _error(kind: type[ExchangeError]) -> ExchangeError:
     return kind(*needed)
 
 
-def test_there_is_a_dialect():
-    assert _dialects()
+def test_every_dialect_has_a_name_of_its_own():
+    names = [dialect.name for dialect in _dialects()]
+    assert sorted(set(names)) == sorted(names)
+    assert names
 
 
 def test_every_command_has_one_handler():
     assert set(HANDLERS) | set(SHORT_WAYS) == EVERY_COMMAND
-    assert set(HANDLERS) & set(SHORT_WAYS) == {commands.Send}
+    assert set(HANDLERS) & set(SHORT_WAYS) == {commands.Send, commands.Attend, commands.PassOn}
 
 
 def test_every_state_decides_on_every_command():
@@ -91,14 +104,22 @@ def test_every_error_says_by_default_what_a_user_can_read(kind):
 
 
 @DIALECTS
+@pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("kind", EVERY_ERROR)
-@pytest.mark.parametrize("command", [None, *sorted(EVERY_COMMAND, key=lambda one: one.__name__)])
-def test_every_dialect_has_words_for_every_error(dialect, kind, command):
+def test_every_dialect_has_words_for_every_error(dialect, kind, state):
     session = Session("client", dialect=dialect.name, address="", since_ms=0)
+    session.state = state
     error = _error(kind)
-    assert dialect.code(error) in CODES
-    frame = json.loads(dialect.refuse(session, command and command(), error))
-    assert frame["message"].strip()
+    assert dialect.code(error) in dialect.codes
+    ending = dialect.parts(session, error)
+    assert ending is None or ending in dialect.closes
+    for command in (None, *(kind() for kind in EVERY_COMMAND)):
+        message = dialect.refuse(session, command, error)
+        if message is None:
+            assert ending is not None, "whoever gets no answer is closed"
+        else:
+            frame = json.loads(message)
+            assert (frame.get("payload") or frame)["message"].strip()
 
 
 @DIALECTS
@@ -112,9 +133,14 @@ def test_every_dialect_has_words_for_every_event_it_tells(dialect):
         assert json.loads(message)["type"]
 
 
+def test_every_event_is_told_by_some_dialect():
+    assert frozenset().union(*(dialect.tells for dialect in _dialects())) == set(get_args(Event))
+
+
 @DIALECTS
 def test_every_ending_that_we_begin_has_a_close_code(dialect):
-    begun = {ending for module in modules("exchange") for ending in _begun(module)}
+    ours = [path for path in modules("exchange") if TELLING.get(str(path)) in {None, *dialect.tells}]
+    begun = {ending for path in ours for ending in _begun(path)}
     assert begun
     assert begun <= set(dialect.closes)
     # RFC 6455, 7.4.2: 1005, 1006 and 1015 must not be sent, and 1000 only of a session that goes on elsewhere (MAGI-46).
@@ -149,6 +175,7 @@ def test_every_refusal_counts_as_one_outcome_of_a_message():
 def test_every_word_that_is_counted_is_on_a_closed_list():
     assert set(witness.FRAMES_REFUSED.values()) <= set(REFUSED_FRAMES)
     assert set(witness.LIMITS.values()) <= set(LIMITS)
+    assert set(witness.PROOFS.values()) <= set(PROOFS)
     for module in modules("exchange/handlers"):
         for call in calls(parsed(module)):
             if called(call).endswith("witness.invite"):

@@ -8,8 +8,8 @@ import pytest
 from tests.house.tree import PACKAGES, ROOT, functions, modules, parsed
 
 PORTS = (
-    *("clock", "dues", "histories", "invites", "jobs", "leases", "limits", "links", "mailboxes", "names", "repeats"),
-    *("tallies", "users", "wakes"),
+    *("clock", "dues", "histories", "invites", "jobs", "leases", "limits", "links", "mailboxes", "names", "pairs"),
+    *("repeats", "slots", "tallies", "users", "wakes"),
 )
 TWINS = {
     # One suite proves both stores.
@@ -18,6 +18,8 @@ TWINS = {
         for kind in ("memory", "redis")
         for port in PORTS
     },
+    "exchange/storage/memory/buckets.py": "tests/contract/test_limits.py",
+    "exchange/ports/pairs.py": "tests/contract/test_slots.py",
     # Only a real server can prove these.
     "exchange/storage/redis/commit.py": "tests/integration/storage/test_commit.py",
     "exchange/storage/redis/fitness.py": "tests/integration/storage/test_fitness.py",

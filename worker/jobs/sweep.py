@@ -57,7 +57,8 @@ class Sweep:
 
         for node in await self._store.leases.nodes():
             async for sessions in batches(self._store.leases.noted(node.id)):
-                await for_each((presence.uid for presence in sessions), look)
+                # Who holds a slot of a pair has no friends.
+                await for_each((presence.uid for presence in sessions if not presence.role), look)
                 await asyncio.sleep(self._pause_seconds)
         if suspects:
             await asyncio.sleep(self._again_seconds)

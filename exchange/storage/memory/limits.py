@@ -1,10 +1,9 @@
-"""Allowances in memory: token buckets of users and failure windows of addresses."""
+"""Allowances in memory: token buckets of users, failure windows and sliding windows of addresses."""
 
 from exchange.core.ids import Uid
+from exchange.storage.address import block_of
+from exchange.storage.memory.buckets import pay
 from exchange.storage.memory.state import Memory
-
-_PARTS = 60_000
-"""Tokens are counted in parts of which one millisecond adds ``per_minute``, so that all sums are whole."""
 
 
 class Limits:
@@ -15,26 +14,27 @@ class Limits:
 
     async def take(self, uid: Uid, action: str, *, per_minute: int, burst: int) -> int:
         await self._state.reach()
-        return self._pay(uid, action, per_minute, burst, cost=1)
+        return pay(self._state, uid, action, per_minute, burst)
 
     async def give_back(self, uid: Uid, action: str, *, per_minute: int, burst: int) -> None:
         await self._state.reach()
-        self._pay(uid, action, per_minute, burst, cost=-1)
-
-    def _pay(self, uid: Uid, action: str, per_minute: int, burst: int, *, cost: int) -> int:
-        """Refill a bucket by the time that went by, then take ``cost`` tokens or return the milliseconds to wait."""
-        now_ms, full = self._state.now_ms(), burst * _PARTS
-        tokens, at_ms = self._state.buckets.get((uid, action), (full, now_ms))
-        filled = min(full, int(tokens) + max(0, now_ms - at_ms) * per_minute)
-        left = min(full, filled - cost * _PARTS)
-        if left < 0:
-            return -(left // per_minute)
-        self._state.buckets[uid, action] = (left, now_ms)
-        return 0
+        pay(self._state, uid, action, per_minute, burst, cost=-1)
 
     async def failures(self, address: str, action: str) -> int:
         await self._state.reach()
         return self._window(address, action)[0]
+
+    async def slide(self, address: str, action: str, *, most: int, window_ms: int) -> int:
+        await self._state.reach()
+        now_ms = self._state.now_ms()
+        stamps = self._state.stamps.setdefault((block_of(address), action), [])
+        if most < 1:
+            return window_ms
+        if len(stamps) >= most and stamps[-most] > now_ms - window_ms:
+            return stamps[-most] + window_ms - now_ms
+        stamps.append(now_ms)
+        del stamps[:-most]
+        return 0
 
     async def fail(self, address: str, action: str, *, window_ms: int) -> int:
         await self._state.reach()

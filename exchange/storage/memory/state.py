@@ -24,11 +24,15 @@ from exchange.core.model import (
     Record,
     Undelivered,
 )
+from exchange.core.pairs import PairId, Role, SlotWake
 from exchange.core.wakes import Mail, Wake
 from exchange.ports import Terms
 
 Hear = Callable[[Uid, Wake, int], None]
 """How a node takes a wake: for whom, what, and how many bytes it counts as."""
+
+HearSlot = Callable[[PairId, Role, SlotWake], None]
+"""How a node takes what arrives for a slot."""
 
 
 @dataclass(slots=True)
@@ -153,6 +157,30 @@ class Node:
     reaped: bool = False
 
 
+@dataclass(slots=True)
+class Pair:
+    """What is known of a token. ``expires_ms`` is 0 for never."""
+
+    shown: str
+    created_ms: int
+    expires_ms: int
+
+
+@dataclass(slots=True)
+class Slot:
+    """One role of a pair. ``number`` is that of its last end, which is current while there is a ``sid``.
+
+    ``replaced_count`` ends were replaced since ``replaced_ms``, when the first of them was.
+    """
+
+    number: int = 0
+    sid: str = ""
+    node: str = ""
+    busy: bool = False
+    replaced_count: int = 0
+    replaced_ms: int = 0
+
+
 class Memory:
     """The shared store. Give every simulated node its own ports on one of these.
 
@@ -179,6 +207,8 @@ class Memory:
         """Tokens and the moment they were counted, by user and action."""
         self.failures: dict[tuple[str, str], tuple[int, int]] = {}
         """Failures and the end of their window, by address and action."""
+        self.stamps: dict[tuple[str, str], list[int]] = {}
+        """When something was done, oldest first, by address block and action."""
         self.replies: dict[tuple[Uid, str], Reservation] = {}
         """By user and message id."""
         self.nodes: dict[str, Node] = {}
@@ -188,6 +218,12 @@ class Memory:
         self.counts = Counts()
         self.jobs: dict[str, tuple[str, int]] = {}
         """Holder and the end of its lease, by job."""
+        self.pairs: dict[PairId, Pair] = {}
+        self.slots: dict[tuple[PairId, Role], Slot] = {}
+        self.used: dict[tuple[PairId, str], int] = {}
+        """Bytes by pair and period."""
+        self.slot_listeners: dict[tuple[PairId, Role], dict[object, HearSlot]] = {}
+        """By slot and by node; the key of a node is its ``Slots``."""
 
     async def reach(self) -> None:
         """Go to the store: other tasks run meanwhile, as they would during a round trip.
@@ -215,3 +251,22 @@ class Memory:
             del self.users[uid]
             return None
         return user
+
+    def pair(self, pair: PairId) -> Pair | None:
+        """Return a pair, unless its token has run out."""
+        known = self.pairs.get(pair)
+        if known is not None and 0 < known.expires_ms <= self.now_ms():
+            del self.pairs[pair]
+            return None
+        return known
+
+    def slot(self, pair: PairId, role: Role) -> Slot:
+        """Return a slot, a free one if nothing is known of it."""
+        return self.slots.get((pair, role)) or Slot()
+
+    def tell_slot(self, pair: PairId, role: Role, wake: SlotWake) -> int:
+        """Pass a wake to every node that listens for a slot, in order, and return how many there are."""
+        hearers = tuple(self.slot_listeners.get((pair, role), {}).values())
+        for hear in hearers:
+            hear(pair, role, wake)
+        return len(hearers)

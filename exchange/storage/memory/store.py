@@ -1,6 +1,6 @@
 """A store in memory, as one simulated node sees it."""
 
-from exchange.ports import Caps, Store
+from exchange.ports import Allowances, Caps, Store
 from exchange.storage.memory.clock import Clock
 from exchange.storage.memory.dues import Dues
 from exchange.storage.memory.histories import Histories
@@ -11,16 +11,19 @@ from exchange.storage.memory.limits import Limits
 from exchange.storage.memory.links import Links
 from exchange.storage.memory.mailboxes import Mailboxes
 from exchange.storage.memory.names import Names
+from exchange.storage.memory.pairs import Pairs
 from exchange.storage.memory.repeats import Repeats
+from exchange.storage.memory.slots import Slots
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.tallies import Tallies
 from exchange.storage.memory.users import Users
 from exchange.storage.memory.wakes import Wakes
 
 CAPS = Caps()
+ALLOWANCES = Allowances()
 
 
-def memory_store(state: Memory, caps: Caps = CAPS) -> Store:
+def memory_store(state: Memory, caps: Caps = CAPS, allowances: Allowances = ALLOWANCES) -> Store:
     """Return the ports of one more simulated node; all nodes on one ``state`` share everything but their wakes."""
     return Store(
         clock=Clock(state),
@@ -37,4 +40,6 @@ def memory_store(state: Memory, caps: Caps = CAPS) -> Store:
         leases=Leases(state),
         tallies=Tallies(state),
         jobs=Jobs(state),
+        pairs=Pairs(state, allowances),
+        slots=Slots(state, allowances),
     )

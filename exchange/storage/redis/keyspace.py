@@ -1,7 +1,7 @@
 """THE map: every key and channel of the exchange, and nothing else builds one.
 
 ``1`` is the version of the layout. Braces are the hash tag: all keys of one script share it, so every script touches one
-slot. ``u`` is a uid, ``h(x)`` a keyed hash: nothing a user typed is ever part of a key.
+slot. ``u`` is a uid, ``h(x)`` a keyed hash, ``p`` the one of a pairing token: nothing a user typed is ever part of a key.
 
 ====================================  =======  ==============================================  =========================
 key                                   type     holds                                           lifetime
@@ -45,6 +45,17 @@ key                                   type     holds                            
 ``{cluster}:counts``                  hash     totals                                          none
 ``{cluster}:index_key``               string   key of ``h`` if none is configured              none
 ``limit:{h(address)}:<action>``       string   failures                                        its window
+``limit:{h(block)}:<action>:stamps``  list     moments in ms, oldest first; block is the       its window
+                                               address, of IPv6 its /64
+``{p}:pair``                          hash     created_ms, shown (beginning of the token)      the token's, or none
+``{p}:slot:<role>``                   hash     number; while there is a current end: sid,      1 day after its pair
+                                               node, since_ms, busy, and how often it was
+                                               replaced: replaced, replaced_ms
+``{p}:take:<role>``                   hash     tokens, at_ms                                   time to full
+``{p}:used:<period>``                 string   bytes passed on in a day (``20261121``) or      3 days, 40 days
+                                               month (``202611``) of UTC
+``{p}:wake:<role>``                   channel  frames, comings and goings of the peer, ends    -
+                                               of the slot's own
 ====================================  =======  ==============================================  =========================
 """
 
@@ -131,7 +142,7 @@ class Keyspace:
         return f"{self._root}{{{uid}}}:wake"
 
     def uid_of(self, key: bytes) -> str:
-        """Return the uid of a key or channel whose hash tag is one."""
+        """Return the uid, or the pair, of a key or channel whose hash tag is one."""
         return key[len(self._root) + 1 : key.index(b"}")].decode()
 
     def invite(self, code: str) -> str:
@@ -163,3 +174,25 @@ class Keyspace:
 
     def limit(self, address: str, action: str) -> str:
         return f"{self._root}limit:{{{self.hash('address', address)}}}:{action}"
+
+    def stamps(self, block: str, action: str) -> str:
+        return f"{self._root}limit:{{{self.hash('block', block)}}}:{action}:stamps"
+
+    def pair_of(self, token: str) -> str:
+        """Return the id of the pair that a token stands for."""
+        return self.hash("pair", token)
+
+    def pair(self, pair: str) -> str:
+        return f"{self._root}{{{pair}}}:pair"
+
+    def slot(self, pair: str, role: str) -> str:
+        return f"{self._root}{{{pair}}}:slot:{role}"
+
+    def bucket(self, pair: str, role: str) -> str:
+        return f"{self._root}{{{pair}}}:take:{role}"
+
+    def used(self, pair: str, period: str) -> str:
+        return f"{self._root}{{{pair}}}:used:{period}"
+
+    def slot_wake(self, pair: str, role: str) -> str:
+        return f"{self._root}{{{pair}}}:wake:{role}"

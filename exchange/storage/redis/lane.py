@@ -140,10 +140,13 @@ class Lane:
         self.call(command, partial(resolve, future))
         return answer(await future)
 
-    def run(self, script: Script, keys: Sequence[str], args: Sequence[Word], done: Done) -> None:
-        """Run a script, as :meth:`call`. If the server lost it, all scripts are loaded and it is sent once more."""
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Word], done: Done, *, again: bool = True) -> None:
+        """Run a script, as :meth:`call`. If the server lost it, all scripts are loaded and it is sent once more.
+
+        That is behind what was sent meanwhile; where order is worth more, say not ``again``: then it is refused.
+        """
         command = ("EVALSHA", script.sha, len(keys), *keys, *args)
-        self.call(command, partial(self._ran, command, done))
+        self.call(command, partial(self._ran, command if again else None, done))
 
     async def ask_script(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Any:
         """Run a script and return what it answers, as :meth:`ask`."""
@@ -164,9 +167,11 @@ class Lane:
     def _has_room(self) -> bool:
         return self._commands is not None and not self._commands.full
 
-    def _ran(self, command: Command, done: Done, reply: object) -> None:
-        if isinstance(reply, ReplyError) and kind(reply) == "NOSCRIPT":
+    def _ran(self, command: Command | None, done: Done, reply: object) -> None:
+        lost = isinstance(reply, ReplyError) and kind(reply) == "NOSCRIPT"
+        if lost:
             self._load()
+        if lost and command is not None:
             self.call(command, done)
         else:
             done(reply)

@@ -6,7 +6,8 @@ counts it: during a rolling update the releases share the store. The scripts wri
 * an ended link: the link record, then the end of its grace in ms, then whether it was only set aside;
 * a session: version, generation, node, dialect, and the peers that opening it restored, all and waiting ones.
 
-A wake has no version: its first byte names its kind, and an unknown one is ignored like a newer record.
+A wake has no version: its first byte names its kind, and an unknown one is ignored like a newer record. What arrives on the
+channel of a slot begins with such a byte, too; numbers follow in decimal, and a frame as it is.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ import msgspec
 
 from exchange.core.ids import Uid
 from exchange.core.model import Envelope, Link, Presence, Profile
+from exchange.core.pairs import HandedOver, PassedOn, PeerDown, PeerUp, Revoked, SlotWake, Superseded
 from exchange.core.wakes import Linked, Mail, Replaced, Unlinked, Wake
 from exchange.storage.parcel import unpack
 
@@ -70,6 +72,7 @@ class _PresenceRecord(NamedTuple):
     node: str
     dialect: str
     former: str = ""
+    role: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -189,14 +192,45 @@ def unpack_links(fields: Sequence[bytes]) -> tuple[tuple[Link, ...], int]:
 
 def pack_presence(presence: Presence) -> bytes:
     """Pack a presence for the field of its session. Its address is left out: no store keeps one."""
-    record = _PresenceRecord(VERSION, presence.uid, presence.name, presence.node, presence.dialect, presence.former)
-    return _encode(record)
+    user = (VERSION, presence.uid, presence.name, presence.node, presence.dialect, presence.former)
+    # A release that knows no roles still reads all presences that have none.
+    return _encode((*user, presence.role) if presence.role else user)
 
 
 def unpack_presence(sid: bytes, record: bytes) -> Presence | None:
     """Return the presence in the field of ``sid``, without an address; ``None`` if its layout is unknown here."""
     try:
-        version, uid, name, node, dialect, former = _decode_presence(record)
+        version, uid, name, node, dialect, former, role = _decode_presence(record)
     except msgspec.DecodeError:
         return None
-    return Presence(sid.decode(), uid, name, node, dialect, "", former) if version == VERSION else None
+    return Presence(sid.decode(), uid, name, node, dialect, "", former, role) if version == VERSION else None
+
+
+def _unpack_frame(payload: bytes) -> PassedOn:
+    # One copy: a frame may be large.
+    number, back, frame = payload.split(b" ", 2)
+    return PassedOn(int(number[1:]), int(back), frame)
+
+
+_DECODE_SLOT_WAKE: dict[int, Callable[[bytes], SlotWake]] = {
+    ord("F"): _unpack_frame,
+    ord("U"): lambda payload: PeerUp(int(payload[1:])),
+    ord("D"): lambda payload: PeerDown(int(payload[1:])),
+    ord("H"): lambda payload: HandedOver(int(payload[1:])),
+    ord("S"): lambda payload: Superseded(int(payload[1:])),
+    ord("R"): lambda _payload: Revoked(),
+}
+
+
+def pack_handed_over(number: int) -> bytes:
+    """Pack the one wake of a slot that no script makes."""
+    return b"H%d" % number
+
+
+def unpack_slot_wake(payload: bytes) -> SlotWake | None:
+    """Return what arrived for a slot, or ``None`` if its kind or layout is unknown here."""
+    decode = _DECODE_SLOT_WAKE.get(payload[0]) if payload else None
+    try:
+        return decode(payload) if decode is not None else None
+    except ValueError:
+        return None

@@ -68,6 +68,13 @@ PURGE = _load("purge")
 TRIM_PARKED = _load("trim_parked")
 SETTLE_DUE = _load("settle_due")
 ADD_RECORD = _load("add_record")
+SLIDE = _load("slide")
+MAKE_PAIR = _load("make_pair")
+DELETE_PAIR = _load("delete_pair")
+ENTER_SLOT = _load("enter_slot")
+LEAVE_SLOT = _load("leave_slot")
+PASS_ON = _load("pass_on")
+MARK_SLOT = _load("mark_slot")
 
 SCRIPTS = tuple(value for value in globals().values() if isinstance(value, Script))
 """Every script, in the order of this page."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from exchange.entropy import new_id
-from exchange.ports import Caps, Store
+from exchange.ports import Allowances, Caps, Store
 from exchange.storage.redis.clock import Clock, steady
 from exchange.storage.redis.commit import Commit
 from exchange.storage.redis.dues import Dues
@@ -22,8 +22,10 @@ from exchange.storage.redis.limits import Limits
 from exchange.storage.redis.links import Links
 from exchange.storage.redis.mailboxes import Mailboxes
 from exchange.storage.redis.names import Names
+from exchange.storage.redis.pairs import Pairs
 from exchange.storage.redis.repeats import Repeats
 from exchange.storage.redis.scripts import SCRIPTS, Script
+from exchange.storage.redis.slots import Slots
 from exchange.storage.redis.tallies import Tallies
 from exchange.storage.redis.users import Users
 from exchange.storage.redis.wakes import Wakes
@@ -40,10 +42,15 @@ class Timing:
 
 TIMING = Timing()
 CAPS = Caps()
+ALLOWANCES = Allowances()
+
+BULK_PATIENCE = 3
+"""How many times as long a reply may take on the lane of large frames: several of them may be ahead of it."""
 
 
 class RedisStore:
-    """All ports over one lane, and a second one at the level ``replicated``. Make it with :func:`open_store`."""
+    """All ports over one lane; mail over another at the level ``replicated``, and what passes between the ends of pairs over
+    the ``bulk`` lane, if there is one (DEL-15). Make it with :func:`open_store`."""
 
     def __init__(
         self,
@@ -52,12 +59,16 @@ class RedisStore:
         commit: Commit | None = None,
         durability: Durability = IN_MEMORY,
         caps: Caps = CAPS,
+        bulk: Lane | None = None,
+        allowances: Allowances = ALLOWANCES,
     ) -> None:
         clock = Clock()
         users, links = Users(lane, keyspace), Links(lane, keyspace)
         wakes, leases = Wakes(lane, keyspace), Leases(lane, keyspace, clock)
         mailboxes, histories = Mailboxes(lane, keyspace, caps, commit), Histories(lane, keyspace)
+        slots = Slots(bulk or lane, keyspace, clock, allowances)
         self.lane = lane
+        self.bulk = bulk
         self._clock = clock
         self.commit = commit
         self.durability = durability
@@ -77,8 +88,10 @@ class RedisStore:
             leases=leases,
             tallies=Tallies(lane, keyspace),
             jobs=Jobs(lane, keyspace),
+            pairs=Pairs(bulk or lane, keyspace, clock, allowances),
+            slots=slots,
         )
-        self._readers = (users, links, wakes, leases, mailboxes, histories)
+        self._readers = (users, links, wakes, leases, mailboxes, histories, slots)
 
     @property
     def unknown_records(self) -> int:
@@ -87,8 +100,8 @@ class RedisStore:
 
     @property
     def up(self) -> bool:
-        """Whether the store can be asked, and mail committed to it."""
-        return self.lane.up and (self.commit is None or self.commit.lane.up)
+        """Whether the store can be asked, mail committed to it, and frames passed on."""
+        return all(lane.up for lane in self._lanes())
 
     async def flaws(self) -> frozenset[str]:
         """Return what is wrong with the server now: words of ``fitness.WATCHED``.
@@ -100,18 +113,20 @@ class RedisStore:
 
     async def start(self) -> None:
         """Connect, and learn the time: a worker renews no lease. :func:`open_store` does it."""
-        await self.lane.start()
-        if self.commit is not None:
-            await self.commit.lane.start()
+        for lane in self._lanes():
+            await lane.start()
         sent = steady()
         seconds, micros = await self.lane.ask("TIME")
         self._clock.learn(int(seconds) * 1_000_000 + int(micros), sent, steady())
 
     async def close(self) -> None:
         """Close the lanes; what still waits for a reply fails."""
-        if self.commit is not None:
-            await self.commit.lane.stop()
-        await self.lane.stop()
+        for lane in reversed(self._lanes()):
+            await lane.stop()
+
+    def _lanes(self) -> tuple[Lane, ...]:
+        commit = self.commit.lane if self.commit is not None else None
+        return tuple(lane for lane in (self.lane, commit, self.bulk) if lane is not None)
 
 
 async def inspect_store(
@@ -136,6 +151,8 @@ async def open_store(
     timing: Timing = TIMING,
     durability: Durability = IN_MEMORY,
     caps: Caps = CAPS,
+    allowances: Allowances = ALLOWANCES,
+    bulk: bool = False,
 ) -> RedisStore:
     """Connect to a store that is fit, and give its ports.
 
@@ -147,6 +164,8 @@ async def open_store(
         timing: Time-outs of the lane.
         durability: What accepted means; the server must be set up for it.
         caps: What may wait in a mailbox, the same for the whole cluster.
+        allowances: What a pair may do, the same for the whole cluster.
+        bulk: Open a lane of its own for pairs. Without one their slots can be asked about, but not be listened to.
 
     Raises:
         ValueError: The URL is wrong.
@@ -158,7 +177,16 @@ async def open_store(
         index_key = index_key or await _shared_index_key(scout, Keyspace(prefix))
     keyspace = Keyspace(prefix, index_key)
     commit = _commit(endpoint, keyspace, timing, durability) if durability.level == "replicated" else None
-    store = RedisStore(_lane(endpoint, keyspace, timing, SCRIPTS), keyspace, commit, durability, caps)
+    patient = replace(timing, timeout_seconds=timing.timeout_seconds * BULK_PATIENCE)
+    store = RedisStore(
+        _lane(endpoint, keyspace, timing, SCRIPTS),
+        keyspace,
+        commit,
+        durability,
+        caps,
+        _lane(endpoint, keyspace, patient, SCRIPTS) if bulk else None,
+        allowances,
+    )
     try:
         await store.start()
     except BaseException:

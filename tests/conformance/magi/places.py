@@ -1,36 +1,17 @@
 """Where dialogues run: exchanges in this process over memory or a real server; two processes (``conftest.py``)."""
 
 import asyncio
-import contextlib
 import itertools
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx2
 
-from exchange.app import Node
-from exchange.listening import node_socket, port_of, reserve
-from exchange.ports import Caps
-from exchange.settings import Settings
-from exchange.storage.memory.state import Memory
-from exchange.storage.memory.store import memory_store
-from exchange.storage.redis.store import open_store
 from tests.conformance.magi.client import ExtendedClient, PlainClient, befriend
-from tests.harness.valkey import Valkey
+from tests.harness.in_process import HOST
 from tests.harness.waiting import WAIT_SECONDS, eventually
-
-HOST = "127.0.0.1"
-Overrides = Mapping[str, Mapping[str, object]]
-STANDARD: Overrides = {
-    "limits": {"asks_per_minute_count": 0},
-    "drain": {"notice_seconds": 0.5, "window_seconds": 0.2},
-}
-"""Defaults of the wire, but without the ask limit, which has dialogues of its own, and without long farewells."""
 
 Client = TypeVar("Client", bound=PlainClient)
 _runs = itertools.count(1)
-_exchanges = itertools.count(1)
 
 
 class Place:
@@ -119,40 +100,3 @@ async def _claimed(client: PlainClient, username: str, nickname: str) -> bool:
     frame = await client.next()
     assert frame["type"] == "identified" or frame["message"] == "Username already taken", frame
     return bool(frame["type"] == "identified")
-
-
-@dataclass(slots=True)
-class Running:
-    """An exchange in this process: its nodes, their ports, and the store of those that run over memory."""
-
-    memory: Memory = field(default_factory=Memory)
-    nodes: list[Node] = field(default_factory=list)
-    ports: list[int] = field(default_factory=list)
-
-
-@contextlib.asynccontextmanager
-async def in_process(kind: str, overrides: Overrides, valkey: Valkey | None = None) -> AsyncIterator[Running]:
-    """Run an exchange in this process, with two nodes (kind ``one``: with one)."""
-    settings = Settings().changed(**{**STANDARD, **overrides})
-    mailbox = settings.mailbox
-    caps = Caps(count=mailbox.envelopes_count, bytes=mailbox.bytes, share_percent=mailbox.share_percent)
-    running = Running()
-    prefix = f"t{next(_exchanges)}"
-    async with contextlib.AsyncExitStack() as stack:
-        for _ in range(1 if kind == "one" else 2):
-            if valkey is None:
-                store = memory_store(running.memory, caps)
-            else:
-                opened = await open_store(valkey.url, prefix=prefix, caps=caps)
-                stack.push_async_callback(opened.close)
-                store = opened.ports
-            # A placeholder keeps each port ours.
-            held = [stack.enter_context(reserve(HOST, 0, variable="none")) for _ in range(2)]
-            sock, ops_sock = (stack.enter_context(node_socket(HOST, port_of(placeholder))) for placeholder in held)
-            running.nodes.append(Node(settings, store, sock=sock, ops_sock=ops_sock))
-            running.ports.append(port_of(sock))
-        await asyncio.gather(*(node.start() for node in running.nodes))
-        try:
-            yield running
-        finally:
-            await asyncio.gather(*(node.stop() for node in running.nodes))

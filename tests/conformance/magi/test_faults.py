@@ -9,8 +9,9 @@ import pytest
 import redis
 
 from tests.conformance.magi.client import PlainClient, befriend, friend
-from tests.conformance.magi.places import Place, Running, in_process
+from tests.conformance.magi.places import Place
 from tests.conformance.magi.requirements import covers
+from tests.harness.in_process import Running, in_process
 from tests.harness.waiting import WAIT_SECONDS, eventually
 
 TRANSIENT = "Service temporarily unavailable. Please try again."

@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.conformance.magi.client import PlainClient
 from tests.conformance.magi.model import Seat, Wire
-from tests.conformance.magi.places import Place, Running, in_process
+from tests.conformance.magi.places import Place
 from tests.conformance.magi.requirements import covers
+from tests.harness.in_process import Running, in_process
 from tests.harness.waiting import eventually
 
 SEATS = range(4)

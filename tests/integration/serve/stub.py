@@ -5,6 +5,7 @@ misbehave: ``crash`` before it is ready, ``refuse`` its start, be ``slow`` to st
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -16,7 +17,7 @@ from exchange.refusal import StartRefused
 from exchange.settings import load
 
 
-async def run_node(settings, *, index, sock, ops_sock, stop, ready):
+async def run_node(settings, *, index, sockets, stop, ready):
     name = f"node{index}"
     await _behave(name, stop)
     facts = {
@@ -31,7 +32,9 @@ async def run_node(settings, *, index, sock, ops_sock, stop, ready):
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(tell, sock=sock), await asyncio.start_server(tell, sock=ops_sock):
+    async with contextlib.AsyncExitStack() as servers:
+        for sock in filter(None, sockets):
+            await servers.enter_async_context(await asyncio.start_server(tell, sock=sock))
         ready()
         await stop.wait()
         await _end(name)

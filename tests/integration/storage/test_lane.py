@@ -192,6 +192,19 @@ async def test_scripts_that_the_server_lost_are_loaded_once_and_each_call_runs_o
     assert lane.counters.commands < 120
 
 
+async def test_a_lost_script_that_must_keep_its_turn_is_refused_and_loaded_for_the_next(lane, valkey):
+    with redis.Redis(unix_socket_path=str(valkey.socket)) as client:
+        client.script_flush()
+    replies = []
+    for number in range(3):
+        lane.run(ECHO, ("k",), (number, ""), replies.append, again=False)
+    await eventually(lambda: len(replies) == 3)
+    assert {type(reply) for reply in replies} == {ReplyError}
+    lane.run(ECHO, ("k",), ("next", ""), replies.append, again=False)
+    await eventually(lambda: len(replies) == 4)
+    assert replies[3] == [b"k", b"next", b""]
+
+
 async def test_a_script_that_nobody_can_load_is_refused(lane):
     with pytest.raises(StorageUnavailable) as caught:
         await lane.ask_script(script("unknown", "return 1"), [], [])

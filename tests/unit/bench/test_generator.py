@@ -18,6 +18,7 @@ from tests.harness.waiting import WAIT_SECONDS
 
 LOAD = Load(pairs=3, paced_per_second=100, warm_seconds=0.1, saturate_seconds=0.3, pace_seconds=0.3)
 STORED = Clients(stored=True)
+CHAT = Clients(chat=True)
 ACCEPT = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 
 
@@ -30,6 +31,8 @@ def frame(message: object) -> bytes:
 class Scripted:
     """An exchange on one port whose deliveries ``spoil`` may change; ``piece`` bytes leave at a time, 0 is all at once."""
 
+    greeting = frame({"type": "connected", "clientId": "x"})
+
     def __init__(self, spoil: Callable[[int, bytes], bytes] = lambda _count, data: data, piece: int = 0) -> None:
         self.spoil = spoil
         self.piece = piece
@@ -40,15 +43,20 @@ class Scripted:
         self.acks: dict[str, list[str]] = {}
         self.tasks: set[asyncio.Task] = set()
         self.outboxes: dict[str, asyncio.Queue[bytes]] = {}
+        self.paths: set[bytes] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         outbox: asyncio.Queue[bytes] = asyncio.Queue()
         sending = asyncio.create_task(self.send(outbox, writer))
         self.tasks |= {sending, asyncio.current_task()}
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            await reader.readuntil(b"\r\n\r\n")
+            request = await reader.readuntil(b"\r\n\r\n")
+            while request.startswith(b"POST"):
+                outbox.put_nowait(self.pair(request))
+                request = await reader.readuntil(b"\r\n\r\n")
+            self.paths.add(request.split()[1])
             # The greeting and a ping ride in the same segment as the end of the handshake.
-            outbox.put_nowait(ACCEPT + b"\x89\x02hi" + frame({"type": "connected", "clientId": "x"}))
+            outbox.put_nowait(ACCEPT + b"\x89\x02hi" + self.greeting)
             me = [""]
             while True:
                 head = await reader.readexactly(2)
@@ -134,6 +142,43 @@ class Stored(Scripted):
         self.ids.add(request["id"])
         extra = {"from": "x", "fromNickname": "X", "id": request["id"], "ts": 17, "offset": offset}
         return push | extra, sent | {"to": "X", "id": request["id"], "status": "delivered"}
+
+
+class Relay(Scripted):
+    """The same for the ends of relay pairs: chunks go to the phone as they are, and nobody is told that they did."""
+
+    greeting = b""
+
+    def __init__(
+        self,
+        spoil: Callable[[int, bytes], bytes] = lambda _count, data: data,
+        status: bytes = b"HTTP/1.1 201 Created",
+        peer: str = "online",
+    ) -> None:
+        super().__init__(spoil)
+        self.status = status
+        self.peer = peer
+        self.tokens: list[str] = []
+        self.chunks: dict[str, list[str]] = {}
+
+    def pair(self, request: bytes) -> bytes:
+        assert request.startswith(b"POST /coralmux/api/v1/pair ")
+        self.tokens.append(f"token{len(self.tokens)}")
+        body = json.dumps({"token": self.tokens[-1]}).encode()
+        return self.status + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    def handle(self, me: list[str], outbox: asyncio.Queue[bytes], request: dict) -> None:
+        payload = request["payload"]
+        if request["type"] == "auth":
+            me[0] = payload["token"]
+            self.outboxes[me[0] + payload["role"]] = outbox
+            outbox.put_nowait(frame({"type": "auth.ok", "payload": {"paired": True}}))
+            outbox.put_nowait(frame({"type": "status", "payload": {"peer": self.peer}}))
+            return
+        assert request["type"] == "chat.stream"
+        self.count += 1
+        self.chunks.setdefault(me[0], []).append(payload["delta"])
+        self.outboxes[me[0] + "phone"].put_nowait(self.spoil(self.count, frame(request)))
 
 
 async def run(exchange: Scripted, load: Load = LOAD, watched: tuple[int, ...] = (), clients: Clients = PLAIN) -> dict:
@@ -262,6 +307,37 @@ def doubled(count: int, data: bytes) -> bytes:
 async def test_a_stored_run_that_is_not_clean_is_broken_off(exchange, words):
     with pytest.raises(Unmeasurable, match=words):
         await run(exchange, clients=STORED)
+
+
+async def test_agents_stream_chunks_to_their_phones_and_nobody_is_told_that_they_came():
+    exchange = Relay()
+    said = await run(exchange, clients=CHAT)
+    assert said["lost"] == 0
+    assert exchange.paths == {b"/coralmux/ws"}
+    assert said["saturated"]["messages"] > 10
+    assert (said["paced"]["delivery_us"]["count"], said["paced"]["receipt_us"]["count"]) == (30, 0)
+    assert set(exchange.chunks) == set(exchange.tokens)
+    for number, token in enumerate(exchange.tokens):
+        chunks = exchange.chunks[token]
+        assert [chunk[:15] for chunk in chunks] == [f"{number:04}.{count:010}" for count in range(len(chunks))]
+        assert {len(chunk) for chunk in chunks} == {200}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "words"),
+    [
+        (Relay(lambda count, data: b"" if count == 20 else data), "messages were lost"),
+        (Relay(doubled), "waits for message"),
+        (Relay(unsaid("delta")), "without our content"),
+        (Relay(lambda count, data: frame({"type": "chat.error"}) if count == 20 else data), "unexpected frame"),
+        (Relay(peer="offline"), "unexpected frame.*offline"),
+        (Relay(status=b"HTTP/1.1 503 Service Unavailable"), "made no pair: 503"),
+    ],
+    ids=["lost", "doubled", "foreign", "refused", "offline", "no pair"],
+)
+async def test_a_chat_that_is_not_clean_is_broken_off(exchange, words):
+    with pytest.raises(Unmeasurable, match=words):
+        await run(exchange, clients=CHAT)
 
 
 async def test_other_hosts_are_not_talked_to():

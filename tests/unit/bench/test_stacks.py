@@ -7,7 +7,7 @@ import pytest
 
 from bench import stacks
 from bench.process import Unmeasurable
-from bench.stacks import EXCHANGE, PEERS, SCENARIOS, STACKS, STORED, STORED_8
+from bench.stacks import CHAT, EXCHANGE, PEERS, SCENARIOS, STACKS, STORED, STORED_8
 
 
 @pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
@@ -16,9 +16,10 @@ def test_nodes_do_not_inherit_settings_of_the_exchange(stack, monkeypatch):
     assert "EXCHANGE_LOG_FORMAT" not in stack.environment()
 
 
-@pytest.mark.parametrize("stack", [EXCHANGE, STORED, STORED_8], ids=lambda stack: stack.name)
+@pytest.mark.parametrize("stack", [EXCHANGE, STORED, STORED_8, CHAT], ids=lambda stack: stack.name)
 def test_limits_do_not_stop_the_load(stack):
     assert stack.environment()["EXCHANGE_LIMITS__ASKS_PER_MINUTE_COUNT"] == "0"
+    assert int(stack.environment()["EXCHANGE_RELAY__AGENT_PER_MINUTE_COUNT"]) == 1_000_000
 
 
 def test_stored_messages_are_on_disk_within_a_second():
@@ -29,12 +30,16 @@ def test_scenarios_differ_in_the_clients_and_in_nothing_else():
     assert [(stack.clients.stored, stack.clients.ack_every) for stack in SCENARIOS["live"]] == [(False, 1)]
     stored = [(stack.clients.stored, stack.clients.ack_every) for stack in SCENARIOS["stored"]]
     assert stored == [(True, 1), (True, 8), (False, 1)]
+    assert [(stack.clients.chat, stack.clients.stored) for stack in SCENARIOS["chat"]] == [
+        (True, False),
+        (False, False),
+    ]
     assert {stack.command for stacks in SCENARIOS.values() for stack in stacks} == {EXCHANGE.command}
     assert {str(stack.settings) for stacks in SCENARIOS.values() for stack in stacks} == {str(EXCHANGE.settings)}
 
 
 def test_peers_are_live():
-    assert not any(peer.clients.stored for peer in PEERS.values())
+    assert not any(peer.clients.stored or peer.clients.chat for peer in PEERS.values())
 
 
 @pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)

@@ -1,10 +1,11 @@
 import io
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from exchange.banner import FIRST_FRAME, Console, Started
+from exchange.banner import FIRST_FRAME, LISTENER_PATH, RELAY_PATH, Console, Started, socket_url
 from magi.wire import magi1
 from magi.wire.magi1_requests import Identify
 
@@ -17,6 +18,7 @@ FACTS = Started(
     durability="synced",
     worker=True,
     public_url="https://magi.example",
+    relay=("ws://127.0.0.1:8082/coralmux/ws", "wss://127.0.0.1:8443/ws"),
 )
 
 
@@ -34,10 +36,22 @@ def test_a_banner_says_where_everything_is_and_how_to_connect():
         "http://127.0.0.1:9082/metrics",
         "http://127.0.0.1:9083/metrics",
         "wss://magi.example/",
+        "Relay      ws://127.0.0.1:8082/coralmux/ws\n             wss://127.0.0.1:8443/ws\n",
         "/srv/data, durability synced",
         " -m websockets ws://127.0.0.1:8082/",
     ):
         assert part in text
+
+
+def test_a_banner_without_the_relay_does_not_mention_it():
+    quiet = replace(FACTS, relay=())
+    assert "Relay" not in quiet.banner()
+    assert "relay" not in quiet.context()
+
+
+def test_the_address_of_a_socket_says_whether_it_is_encrypted():
+    assert socket_url("[::1]", 1, LISTENER_PATH) == "ws://[::1]:1/ws"
+    assert socket_url("h", 1, RELAY_PATH, tls=True) == "wss://h:1/coralmux/ws"
 
 
 def test_the_first_line_a_banner_suggests_is_a_request():
@@ -50,6 +64,7 @@ def test_a_banner_in_json_is_one_object_on_one_line():
     (line,) = out.getvalue().splitlines()
     context = json.loads(line)["context"]
     assert (context["websocket"], context["durability"]) == ("ws://127.0.0.1:8082/", "synced")
+    assert context["relay"] == "ws://127.0.0.1:8082/coralmux/ws wss://127.0.0.1:8443/ws"
 
 
 def test_progress_in_json_is_one_object_a_line():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from exchange.embedded import KEEPING, EmbeddedValkey, server_program
+from exchange.embedded import KEEPING, EmbeddedValkey, running, server_program
 from exchange.refusal import StartRefused
 from tests.harness.waiting import WAIT_SECONDS, eventually
 
@@ -67,6 +67,28 @@ async def test_an_adopted_server_gets_the_level_of_whoever_adopts_it(embedded, t
     with client(second) as line:
         assert line.config_get("appendfsync") == {"appendfsync": "always"}
         assert line.info("persistence")["aof_enabled"] == 1
+
+
+async def test_what_a_subscriber_has_read_is_not_kept_for_it(embedded, tmp_path):
+    server = embedded(tmp_path)
+    server.claim()
+    await server.start()
+    with redis.Redis(unix_socket_path=str(server.socket), decode_responses=True) as line:
+        assert line.config_get("client-output-buffer-limit")["client-output-buffer-limit"].endswith(
+            "pubsub 268435456 67108864 60"
+        )
+        subscriber = line.pubsub()
+        subscriber.subscribe("frames")
+        assert subscriber.get_message(timeout=WAIT_SECONDS)["type"] == "subscribe"
+        frame = "x" * (5 << 20)
+        line.publish("frames", frame)
+        for _ in range(10):
+            # There is always more for it.
+            line.publish("frames", frame)
+            assert subscriber.get_message(timeout=WAIT_SECONDS)["data"] == frame
+        (client,) = line.client_list(_type="pubsub")
+        assert int(client["omem"]) < 4 * len(frame)
+        subscriber.close()
 
 
 async def test_data_is_there_again_after_a_stop(embedded, tmp_path):
@@ -213,3 +235,41 @@ def _alive(path: Path) -> bool:
 
     with socket.socket(socket.AF_UNIX) as line:
         return line.connect_ex(str(path)) == 0
+
+
+@pytest.mark.parametrize("depth", [0, 4])
+async def test_a_visitor_finds_the_server_of_a_directory_whatever_the_length_of_its_path(embedded, tmp_path, depth):
+    directory = tmp_path.joinpath(*("long" * 8 for _ in range(depth)))
+    directory.mkdir(parents=True, exist_ok=True)
+    server = embedded(directory)
+    server.claim()
+    await server.start()
+    with running(directory) as url, redis.Redis.from_url(url) as line:
+        assert line.info("server")["process_id"] == server.pid
+        way = line.get_connection_kwargs()["path"]
+    assert Path(way).exists() is (depth == 0), "a short way is gone after the visit"
+
+
+def test_a_visitor_is_told_that_nothing_runs_in_a_directory(tmp_path):
+    with (
+        pytest.raises(StartRefused, match=f"No exchange runs here with the data directory {tmp_path}:"),
+        running(tmp_path),
+    ):
+        pass
+
+
+async def test_a_visitor_is_told_that_what_ran_in_a_directory_does_not_any_more(embedded, tmp_path):
+    server = embedded(tmp_path)
+    server.claim()
+    await server.start()
+    os.kill(server.pid, signal.SIGKILL)
+    await server.ended()
+    assert server.socket.exists()
+    with pytest.raises(StartRefused, match="No exchange runs here"), running(tmp_path):
+        pass
+
+
+def test_an_error_of_the_visit_itself_is_not_taken_for_a_missing_server(tmp_path, monkeypatch):
+    monkeypatch.setattr("exchange.embedded._knock", lambda *_: None)
+    with pytest.raises(FileNotFoundError), running(tmp_path):
+        raise FileNotFoundError

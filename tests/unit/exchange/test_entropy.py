@@ -3,7 +3,7 @@ import re
 import pytest
 
 from exchange.core.ids import CODE_ALPHABET
-from exchange.entropy import derived_code, new_code, new_id, new_token
+from exchange.entropy import derived_code, new_code, new_id, new_pairing_token, new_token
 
 
 def test_ids_are_fresh_and_of_one_shape():
@@ -49,3 +49,10 @@ def test_tokens_are_fresh_and_of_one_shape():
     tokens = {new_token() for _ in range(1000)}
     assert len(tokens) == 1000
     assert all(re.fullmatch("[a-z2-7]{52}", one) for one in tokens)
+
+
+def test_pairing_tokens_are_fresh_and_of_one_shape():
+    # CORAL-31
+    tokens = {new_pairing_token() for _ in range(1000)}
+    assert len(tokens) == 1000
+    assert all(re.fullmatch("oc_pair_[0-9a-f]{32}", one) for one in tokens)

@@ -6,11 +6,13 @@ import pytest
 
 from exchange.core.errors import StorageUnavailable
 from exchange.core.model import Envelope, Kind, Link, Presence, Profile
+from exchange.core.pairs import PeerDown, PeerUp, Role
 from exchange.core.wakes import Linked, Unlinked, Wake
-from exchange.farewell import AT_ONCE_COUNT, say_farewell
+from exchange.farewell import AT_ONCE_COUNT, say_farewell, say_farewell_to_slot
 from exchange.ports import ClaimWord, Store
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
+from tests.harness import ends
 from tests.harness.waiting import eventually
 from tests.harness.world import Time
 
@@ -214,3 +216,66 @@ async def test_many_friends_are_told_in_batches(rig, monkeypatch):
     await say_farewell(rig.store, ANN, grace_ms=0, resume_ms=RESUME_MS)
     assert most == AT_ONCE_COUNT
     assert [(await rig.store.links.table(link.peer))[1] for link in friends] == [()] * len(friends)
+
+
+class Relay:
+    """A phone on a node that ends, and an agent on that of the test."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig, self.store = rig, rig.store
+        self.ear = ends.Ear(self.store)
+
+    async def start(self) -> "Relay":
+        self.pair = await self.store.pairs.create("token")
+        self.agent = await ends.enter(self.store, self.pair, Role.AGENT)
+        self.phone = await self.enter("sid-phone")
+        await self.ear.told(self.pair, Role.AGENT)
+        return self
+
+    async def enter(self, sid: str) -> Presence:
+        presence = Presence(sid, self.pair, "", "node1", "coralmux", "", role=Role.PHONE)
+        await self.store.leases.note(presence)
+        await ends.enter(self.store, self.pair, Role.PHONE, sid)
+        return presence
+
+
+@pytest.fixture
+async def relay() -> Relay:
+    return await Relay(Rig()).start()
+
+
+async def test_a_slot_is_free_and_the_peer_is_told_once(relay):
+    # CORAL-14
+    await asyncio.gather(*(say_farewell_to_slot(relay.store, relay.phone) for _ in range(3)))
+    assert await relay.store.pairs.connected(relay.pair) == {Role.AGENT}
+    assert await relay.ear.told(relay.pair, Role.AGENT) == [PeerDown(relay.agent.number)]
+    assert await relay.rig.noted() == []
+
+
+async def test_the_farewell_of_who_was_replaced_changes_nothing_but_the_index(relay):
+    # CORAL-24
+    await relay.enter("sid-newer")
+    await say_farewell_to_slot(relay.store, relay.phone)
+    assert await relay.store.pairs.connected(relay.pair) == {Role.PHONE, Role.AGENT}
+    assert await relay.ear.told(relay.pair, Role.AGENT) == [PeerUp(relay.agent.number)]
+    assert await relay.rig.noted() == ["sid-newer"]
+
+
+@pytest.mark.parametrize("broken_step", [1, 2])
+async def test_the_farewell_to_a_slot_that_broke_off_can_be_repeated(relay, monkeypatch, broken_step):
+    memory = relay.rig.memory
+    steps, reach = [], memory.reach
+
+    async def breaking() -> None:
+        steps.append(1)
+        memory.down = len(steps) == broken_step
+        await reach()
+
+    monkeypatch.setattr(memory, "reach", breaking)
+    with pytest.raises(StorageUnavailable):
+        await say_farewell_to_slot(relay.store, relay.phone)
+    assert await relay.rig.noted() == ["sid-phone"], "whoever finds the index entry finishes"
+    memory.down = False
+    await say_farewell_to_slot(relay.store, relay.phone)
+    assert await relay.rig.noted() == []
+    assert await relay.ear.told(relay.pair, Role.AGENT) == [PeerDown(relay.agent.number)]

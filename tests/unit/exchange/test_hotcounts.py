@@ -29,6 +29,14 @@ def test_nothing_else_can_be_counted() -> None:
         (e.NotIdentified(), "malformed"),
         (e.TooLarge(), "malformed"),
         (e.ExchangeError(), "error"),
+        (e.PeerBusy(), "limited"),
+        (e.MailboxFull(), "full"),
+        (e.RateExceeded(), "limited"),
+        (e.DailyQuotaExceeded(), "limited"),
+        (e.MonthlyQuotaExceeded(), "limited"),
+        (e.PeerAbsent(), "not_connected"),
+        (e.RoleForbidden(), "not_linked"),
+        (e.PairUnknown(), "malformed"),
     ],
 )
 def test_a_refusal_is_counted_once_by_its_nearest_ancestor(error: e.ExchangeError, outcome: str) -> None:

@@ -1,10 +1,20 @@
 import asyncio
+import contextlib
 import socket
 import sys
 
 import pytest
 
-from exchange.listening import SEND_BUFFER_BYTES, USER_TIMEOUT_MS, node_socket, port_of, reachable, reserve
+from exchange import listening
+from exchange.listening import (
+    SEND_BUFFER_BYTES,
+    USER_TIMEOUT_MS,
+    node_socket,
+    node_sockets,
+    port_of,
+    reachable,
+    reserve,
+)
 from exchange.refusal import StartRefused
 
 HOST = "127.0.0.1"
@@ -103,3 +113,31 @@ def test_accepted_sockets_give_up_a_peer_that_takes_nothing_and_queue_little_for
 )
 def test_a_wildcard_is_reachable_on_loopback(host, part):
     assert reachable(host) == part
+
+
+@pytest.mark.parametrize("with_relay", [True, False])
+def test_a_node_listens_where_it_is_told_to_and_closes_all_in_the_end(with_relay):
+    with contextlib.ExitStack() as held:
+        ports = [port_of(held.enter_context(reserve(HOST, 0, variable="--port"))) for _ in range(3)]
+        main, ops, relay = [(HOST, port) for port in ports]
+        with node_sockets(main, ops, relay if with_relay else None) as sockets:
+            opened = [one for one in sockets if one is not None]
+            assert [port_of(one) for one in opened] == ports[: len(opened)]
+            assert len(opened) == (3 if with_relay else 2)
+            assert (sockets.relay is not None) == with_relay
+        assert all(one.fileno() == -1 for one in opened)
+
+
+def test_sockets_that_were_opened_are_closed_when_a_later_one_cannot_be(monkeypatch):
+    opened = []
+
+    def first_two(host, port):
+        if len(opened) == 2:
+            raise OSError
+        opened.append(socket.socket())
+        return opened[-1]
+
+    monkeypatch.setattr(listening, "node_socket", first_two)
+    with pytest.raises(OSError), node_sockets((HOST, 1), (HOST, 2), (HOST, 3)):
+        pass
+    assert [one.fileno() for one in opened] == [-1, -1]

@@ -10,13 +10,14 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from exchange.core import errors as e
-from exchange.core.commands import Identify, Redeem
+from exchange.core.commands import Identify, PassOn, Redeem
 from exchange.core.session import ALLOWED
 from exchange.dialects.errors import CODES
 from exchange.front import Ending
 from exchange.hotcounts import HotCounts
 from exchange.instruments import Counter, Gauge, Histogram, Instrument
-from exchange.metrics import CLOSED, COMMANDS, LIVE_REFUSED, REBUILDS, SENT, WAKES, Metrics
+from exchange.labels import LIVE_REFUSED, REBUILDS, SENT, WAKES
+from exchange.metrics import CLOSED, COMMANDS, Metrics
 from exchange.storage.redis.connection import Break, Counters
 from exchange.storage.redis.endpoint import Endpoint
 from exchange.storage.redis.lane import Lane
@@ -25,10 +26,11 @@ NAMES = """
 exchange_build_info exchange_connections exchange_connections_limit exchange_connections_opened_total exchange_sessions
 exchange_users exchange_closes_total exchange_aborts_total exchange_session_seconds exchange_frames_total
 exchange_frames_refused_total exchange_commands_total exchange_command_seconds exchange_errors_total
-exchange_invites_total exchange_rate_limited_total exchange_envelopes_total exchange_live_refused_total
+exchange_invites_total exchange_rate_limited_total exchange_auth_failures_total exchange_envelopes_total
+exchange_live_refused_total
 exchange_wakes_total exchange_wakes_missed_total exchange_unknown_versions_total
 exchange_deliveries_total exchange_acked_total exchange_pull_sessions exchange_reconcile_found_total
-exchange_rollbacks_total
+exchange_rollbacks_total exchange_pairs exchange_busy_ends exchange_relayed_bytes_total
 exchange_redis_up exchange_redis_inflight exchange_redis_errors_total exchange_wait_seconds exchange_waiting
 exchange_redis_unknown_total
 exchange_probe_success_timestamp_seconds exchange_lane_rebuilds_total exchange_channels exchange_live_gaps_total
@@ -52,6 +54,8 @@ COUNTED_THINGS = {
     "exchange_drain_remaining",
     "exchange_waiting",
     "exchange_pull_sessions",
+    "exchange_pairs",
+    "exchange_busy_ends",
 }
 
 
@@ -168,6 +172,19 @@ def test_hot_counts_become_series_at_scrape(metrics: Metrics) -> None:
         'exchange_live_refused_total{reason="late"}': 6,
         'exchange_wakes_total{kind="linked"}': 7,
     }
+
+
+def test_what_carries_a_message_may_differ_from_wire_to_wire() -> None:
+    wires = {"magi": (), "other": (), "coralmux": ()}
+    metrics = Metrics(codes=wires, sends={"coralmux": PassOn})
+    for number, name in enumerate(wires):
+        hot = metrics.hot[name]
+        hot.asks_accepted, hot.passed, hot.passed_bytes = (0, 10, 1000) if name == "coralmux" else (number + 1, 0, 0)
+    found = samples(metrics)
+    assert found['exchange_commands_total{command="send",outcome="ok"}'] == 3
+    assert found['exchange_commands_total{command="pass_on",outcome="ok"}'] == 10
+    assert found['exchange_envelopes_total{dialect="coralmux",outcome="accepted",tier="live"}'] == 10
+    assert found["exchange_relayed_bytes_total"] == 1000
 
 
 def test_outcomes_of_messages_are_counts_of_the_hot_path() -> None:

@@ -1,6 +1,7 @@
 import re
 
-from exchange.metrics import INVITES, Metrics
+from exchange.labels import INVITES
+from exchange.metrics import Metrics
 from exchange.reference import markdown, text
 from worker.metrics import JOBS, WorkerMetrics
 

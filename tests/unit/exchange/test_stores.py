@@ -4,7 +4,7 @@ import pytest
 
 from exchange import stores
 from exchange.core.errors import StorageUnavailable
-from exchange.ports import Caps
+from exchange.ports import Allowances, Caps
 from exchange.refusal import StartRefused
 from exchange.settings import load
 from exchange.storage.redis.durability import Durability
@@ -24,6 +24,12 @@ SETTINGS = load(
         "EXCHANGE_MAILBOX__ENVELOPES_COUNT": "7",
         "EXCHANGE_MAILBOX__BYTES": "2000000",
         "EXCHANGE_MAILBOX__SHARE_PERCENT": "25",
+        "EXCHANGE_RELAY__DAILY_QUOTA_BYTES": "11",
+        "EXCHANGE_RELAY__MONTHLY_QUOTA_BYTES": "12",
+        "EXCHANGE_RELAY__PHONE_PER_MINUTE_COUNT": "13",
+        "EXCHANGE_RELAY__PHONE_BURST_COUNT": "14",
+        "EXCHANGE_RELAY__AGENT_PER_MINUTE_COUNT": "15",
+        "EXCHANGE_RELAY__AGENT_BURST_COUNT": "16",
     }
 )
 
@@ -55,6 +61,14 @@ async def test_the_store_is_opened_as_configured(opened):
     assert opened["timing"].timeout_seconds == 2.5
     assert opened["durability"] == Durability("replicated", 2, 150)
     assert opened["caps"] == Caps(7, 2_000_000, 25, 100, 600_000)
+    assert opened["allowances"] == Allowances(11, 12, 13, 14, 15, 16)
+
+
+async def test_only_a_node_that_relays_opens_a_lane_for_it(opened):
+    off = load({"EXCHANGE_REDIS__URL": "redis://redis.example", "EXCHANGE_RELAY__ENABLED": "false"})
+    for settings, relay, bulk in ((SETTINGS, True, True), (SETTINGS, False, False), (off, True, False)):
+        await connect(settings, relay=relay)
+        assert opened["bulk"] is bulk
 
 
 async def test_a_look_before_the_start_needs_no_key(opened):

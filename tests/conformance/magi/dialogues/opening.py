@@ -24,7 +24,7 @@ async def the_wire_is_served_on_the_root_and_below_bx(place: Place):
 
 @covers("MAGI-1.c", "WIRE-1.b")
 async def an_upgrade_elsewhere_is_refused_before_the_handshake(place: Place):
-    for path in ("/ws", "/b", "/api/stats", "/health", "/coralmux/ws", "//bx", "/BX"):
+    for path in ("/ws", "/b", "/api/stats", "/health", "/coralmux", "/aimessage/ws", "//bx", "/BX"):
         with pytest.raises(InvalidStatus) as refused:
             await place.dial(path=path)
         assert refused.value.response.status_code == 404, path

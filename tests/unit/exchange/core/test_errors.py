@@ -19,14 +19,27 @@ def test_names_stand_in_the_message_and_beside_it():
     assert str(errors.NotConnected("Ann")) == "Ann is not connected."
     assert "Ann" in str(errors.NotLinked("Ann"))
     assert "dance" in str(errors.UnknownRequest("dance"))
+    assert (errors.RoleUnknown("watch").role, "watch" in str(errors.RoleUnknown("watch"))) == ("watch", True)
 
 
-@pytest.mark.parametrize("kind", [errors.Limited, errors.AskLimit, errors.Unavailable, errors.StorageUnavailable])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(errors.Limited, errors.AskLimit, errors.Unavailable, errors.StorageUnavailable),
+        *(errors.RateExceeded, errors.DailyQuotaExceeded, errors.MonthlyQuotaExceeded, errors.PeerBusy),
+    ],
+)
 def test_what_may_pass_can_be_tried_again(kind):
     assert kind.retryable
 
 
-@pytest.mark.parametrize("kind", [errors.Malformed, errors.NotLinked, errors.InviteUnknown, errors.NameTaken])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(errors.Malformed, errors.NotLinked, errors.InviteUnknown, errors.NameTaken),
+        *(errors.PairingUnusable, errors.PairUnknown, errors.RoleUnknown, errors.RoleForbidden, errors.PeerAbsent),
+    ],
+)
 def test_what_will_not_pass_is_final(kind):
     assert not kind.retryable
 

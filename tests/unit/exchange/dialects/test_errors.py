@@ -1,4 +1,4 @@
-"""Twin of ``exchange/dialects/errors.py``: section 5 of the mAgi wire, word for word."""
+"""Twin of ``exchange/dialects/errors.py``: what each wire says, word for word (that of CoralMux in ``test_coralmux.py``)."""
 
 import re
 
@@ -21,7 +21,7 @@ from exchange.core.commands import (
     Unfriend,
 )
 from exchange.core.model import Kind
-from exchange.dialects.errors import CODES, MAGI1, code_of, lookup
+from exchange.dialects.errors import CODES, CORALMUX, CORALMUX_CODES, CORALMUX_FIRST, MAGI1, code_of, find, lookup
 
 ASK = Send(kind=Kind.QUESTION)
 ANSWER = Send(kind=Kind.ANSWER)
@@ -87,6 +87,12 @@ TEXTS: list[tuple[e.ExchangeError, Command[object] | None, str, str]] = [
     ),
 ]
 
+ELSEWHERE = {
+    *(e.PairingUnusable, e.PairUnknown, e.RoleUnknown, e.RoleForbidden, e.PeerAbsent, e.PeerBusy),
+    *(e.RateExceeded, e.DailyQuotaExceeded, e.MonthlyQuotaExceeded),
+}
+"""What no mAgi client can be refused with."""
+
 
 def descendants(kind: type) -> set[type]:
     return {kind}.union(*(descendants(child) for child in kind.__subclasses__()))
@@ -107,7 +113,8 @@ def test_every_row_of_the_map_is_proved():
 def test_every_error_the_core_can_raise_is_proved():
     known = {kind for kind in descendants(e.ExchangeError) if kind.__module__ == e.__name__}
     leaves = {kind for kind in known if not known.intersection(kind.__subclasses__())}
-    assert leaves <= {type(error) for error, *_ in TEXTS}
+    assert leaves - ELSEWHERE <= {type(error) for error, *_ in TEXTS}
+    assert {code_of(kind("x") if kind is e.RoleUnknown else kind()) for kind in ELSEWHERE} == {"unavailable"}
 
 
 def test_a_family_without_a_row_is_told_as_a_transient_fault_and_never_as_a_final_one():
@@ -119,3 +126,37 @@ def test_a_family_without_a_row_is_told_as_a_transient_fault_and_never_as_a_fina
 def test_machine_names_are_short_words_from_a_closed_set():
     assert {code_of(error) for error, *_ in TEXTS} == CODES
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in CODES)
+
+
+RELAYED: list[tuple[e.ExchangeError, str]] = [
+    (e.Malformed(), "malformed"),
+    (e.Unparsed(), "malformed"),
+    (e.NotIdentified(), "not_identified"),
+    (e.PairingUnusable(), "pairing_unusable"),
+    (e.PairUnknown(), "pair_unknown"),
+    (e.RoleUnknown("x"), "role_unknown"),
+    (e.RoleForbidden(), "role_forbidden"),
+    (e.TooLarge(), "too_large"),
+    (e.RateExceeded(), "rate_limited"),
+    (e.DailyQuotaExceeded(), "daily_quota"),
+    (e.MonthlyQuotaExceeded(), "monthly_quota"),
+    (e.PeerAbsent(), "peer_absent"),
+    (e.PeerBusy(), "peer_busy"),
+    (e.StorageUnavailable(), "unavailable"),
+    (e.NotDurable(), "unavailable"),
+    (e.NameTaken(), "refused"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), RELAYED)
+def test_a_refusal_on_the_relay_has_a_machine_name(error, code):
+    assert find(CORALMUX, error)[0] == code
+
+
+def test_machine_names_of_the_relay_are_short_words_from_a_closed_set():
+    assert {code for _, code in RELAYED} == CORALMUX_CODES
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in CORALMUX_CODES)
+
+
+def test_what_is_refused_before_authentication_is_named_like_what_is_refused_after_it():
+    assert set(CORALMUX_FIRST) <= set(CORALMUX)

@@ -256,8 +256,14 @@ def test_a_request_that_was_not_understood_is_refused_too(plain):
 # --- events and closes -----------------------------------------------------------------------------------------------
 
 
-def test_it_tells_every_event():
-    assert set(DIALECT.tells) == set(EVENTS) == set(get_args(events.Event))
+def test_it_tells_every_event_but_those_of_pairs():
+    of_pairs = {events.PeerCame, events.PeerWent, events.Relayed}
+    assert set(DIALECT.tells) == set(EVENTS) == set(get_args(events.Event)) - of_pairs
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_no_refusal_ends_a_connection(plain, error):
+    assert DIALECT.parts(plain, error) is None
 
 
 @given(st.one_of(*EVENTS.values()))

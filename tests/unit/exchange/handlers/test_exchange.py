@@ -6,10 +6,12 @@ import pytest
 
 from exchange.core.commands import CreateInvite, Identified, Identify, InviteCreated
 from exchange.core.errors import ExchangeError, NotIdentified, StorageUnavailable, Unavailable
+from exchange.core.pairs import Role
 from exchange.core.session import Session, State
 from exchange.handlers import exchange as module
 from exchange.handlers.exchange import HANDLERS, Policy
 from exchange.storage.memory.state import Memory
+from tests.harness.joints import TOKEN, Joint
 from tests.harness.waiting import eventually
 from tests.harness.world import Place, Time
 
@@ -228,3 +230,54 @@ async def test_what_is_for_later_is_done_later(place):
 async def test_minted_ids_differ_between_messages_and_nodes(place):
     other = Place(place.memory, "other")
     assert len({place.exchange.mint(), place.exchange.mint(), other.exchange.mint()}) == 3
+
+
+# --- ends of pairs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def joint() -> Joint:
+    joint = await Joint(Memory(Time())).start()
+    await joint.pair()
+    return joint
+
+
+async def test_an_end_that_leaves_is_deaf_at_once_and_its_slot_is_free_soon(joint):
+    session = (await joint.attend(Role.PHONE)).connection.session
+    done = joint.exchange.leave(session)
+    assert session.state is State.ENDED
+    assert len(joint.switchboard) == 0
+    await done
+    assert await joint.store.pairs.connected(session.end.pair) == frozenset()
+    assert joint.memory.noted["node1"] == {}
+    assert joint.memory.slot_listeners == {}
+
+
+async def test_an_end_that_was_replaced_leaves_without_touching_its_successor(joint):
+    old, new = await joint.attend(Role.PHONE), await joint.attend(Role.PHONE)
+    await old.ended()
+    assert await joint.exchange.settled(10) == 0
+    pair = new.connection.session.end.pair
+    assert await joint.store.pairs.connected(pair) == {Role.PHONE}
+    assert list(joint.memory.noted["node1"]) == [new.connection.session.sid]
+    assert (pair, Role.PHONE) in joint.memory.slot_listeners
+
+
+async def test_a_farewell_that_the_store_does_not_take_is_said_again(joint, monkeypatch):
+    monkeypatch.setattr(module, "INSIST_SECONDS", (0.0,))
+    line = await joint.attend(Role.PHONE)
+    joint.memory.down = True
+    line.leave()
+    await asyncio.sleep(0)
+    joint.memory.down = False
+    assert await joint.exchange.settled(10) == 0
+    assert await joint.store.pairs.connected(line.connection.session.end.pair) == frozenset()
+
+
+async def test_the_store_is_told_of_an_end_under_its_pair_and_role_and_without_a_name(joint):
+    session = (await joint.attend(Role.AGENT)).connection.session
+    presence = joint.exchange.presence(session)
+    assert (presence.uid, presence.role, presence.name) == (joint.store.pairs.pair_of(TOKEN), "agent", "")
+    assert (presence.sid, presence.node, presence.dialect) == (session.sid, "node1", "coralmux")
+    user = (await joint.identified("ann")).connection.session
+    assert joint.exchange.presence(user).role == ""

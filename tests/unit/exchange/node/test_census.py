@@ -72,3 +72,14 @@ async def test_a_report_that_was_perhaps_sent_is_not_sent_again(here, monkeypatc
             await census.report()
     await census.report()
     assert (await census.read()).counts.connections == 1
+
+
+async def test_ends_and_pairs_of_this_node_are_told_with_its_numbers(here, there):
+    numbers = [3, 2]
+    paired = lambda: tuple(numbers)  # noqa: E731
+    census = Census(here.store.tallies, here.roster, lambda: here.info, paired)
+    await census.report()
+    numbers[:] = [5, 4]
+    assert [(one.ends_count, one.pairs_count) for _, one in (await census.read()).nodes if one.ends_count] == [(5, 4)]
+    seen = {info.id: (one.ends_count, one.pairs_count) for info, one in (await census_of(there).read()).nodes}
+    assert seen == {"here": (3, 2), "there": (0, 0)}

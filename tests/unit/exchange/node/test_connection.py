@@ -6,10 +6,12 @@ import pytest
 
 from exchange.core.errors import TooLarge, Unavailable, Unparsed
 from exchange.core.events import FriendWent
+from exchange.core.pairs import Role
 from exchange.core.session import State
 from exchange.front import Ending
 from exchange.node.connection import Bounds
 from exchange.storage.memory.state import Memory
+from tests.harness.joints import MEMBER, ONLINE, TOKEN, Joint, Line, text
 from tests.harness.waiting import eventually
 from tests.harness.world import STORING, Place, Time, befriend
 
@@ -202,3 +204,105 @@ async def test_messages_both_ways_are_counted(place):
     peer.connection.received(json.dumps(None).encode())
     assert place.counts.frames_in == 2
     assert place.counts.frames_out == len(peer.heard) == 3
+
+
+# --- strangers and members -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def joint() -> Joint:
+    joint = await Joint(Memory(Time())).start()
+    await joint.pair()
+    return joint
+
+
+def auth(token: str = TOKEN) -> bytes:
+    return text("auth", token=token, role="phone")
+
+
+async def test_a_strangers_messages_are_taken_one_at_a_time_and_a_members_are_not(joint):
+    line, adopted = joint.dial(), []
+    line.adopt = adopted.append
+    line.packet(auth(), text("ping"))
+    assert line.paused
+    assert adopted == []
+    await line.hears("pong")
+    assert adopted == [MEMBER]
+    line.packet(*[text("chat.send")] * 3)
+    assert not line.paused
+    await eventually(lambda: not line.connection.busy)
+
+
+async def test_a_socket_without_rules_for_members_is_not_paused_for_its_first_message(place):
+    peer = place.connect()
+    peer.say("identify", username="ann")
+    assert not peer.paused
+    await peer.hears("identified")
+
+
+async def test_whoever_did_not_prove_anything_keeps_the_rules_for_strangers(joint):
+    line = joint.dial()
+    line.packet(auth("unknown"), auth())
+    assert await line.ended() is Ending.REFUSED
+    assert line.rules is None
+    assert line.types == ["refused"]
+
+
+async def test_a_refusal_that_parts_is_said_before_the_close_and_what_waits_is_forgotten(joint):
+    line = joint.dial()
+    line.packet(auth("unknown"))
+    for message in (auth(), text("ping")):
+        line.connection.received(message)
+    order = []
+    line.send = lambda message: order.append(json.loads(message)["type"])
+    line.close = lambda *what, **_how: order.append(what[-1])  # the peer takes its time to answer
+    await eventually(lambda: not line.connection.busy)
+    assert await joint.exchange.settled(10) == 0
+    assert order == ["refused", Ending.REFUSED]
+    assert joint.counts.frames_in == joint.counts.frames_out == 1
+
+
+async def test_a_refusal_without_words_only_closes(joint):
+    joint.memory.down = True
+    line = joint.dial()
+    line.packet(auth())
+    assert await line.ended() is Ending.STORE
+    assert line.heard == []
+    assert joint.counts.frames_out == 0
+
+
+async def test_an_oversized_first_message_parts(joint):
+    line = joint.dial()
+    line.connection.oversized()
+    assert await line.ended() is Ending.REFUSED
+    assert line.heard == [{"type": "refused", "why": "TooLarge"}]
+
+
+async def test_an_oversized_later_message_does_not(joint):
+    line = await joint.attend(Role.PHONE)
+    line.connection.oversized()
+    assert (await line.ask("ping"))["type"] == "pong"
+    assert line.types == ["auth.ok", "refused", "pong"]
+
+
+@pytest.mark.parametrize("discard", [True, False])
+async def test_a_close_says_whether_what_was_not_written_is_discarded(joint, discard):
+    line = joint.dial()
+    line.connection.close(Ending.REPLACED, discard=discard)
+    assert (await line.ended(), line.discarded) == (Ending.REPLACED, discard)
+
+
+async def test_an_event_is_told_to_an_end_only_if_its_wire_has_words_for_it(joint):
+    phone = await joint.attend(Role.PHONE)
+    phone.connection.tell(FriendWent("bob", "Bob"))
+    await joint.attend(Role.AGENT)
+    await eventually(lambda: len(phone.heard) == 2)
+    assert phone.heard[-1] == ONLINE
+
+
+async def test_what_ends_of_pairs_say_while_the_node_drains_closes_them(joint):
+    phone: Line = await joint.attend(Role.PHONE)
+    phone.connection.refuse_waiting()
+    phone.packet(text("chat.send"), text("ping"))
+    assert await phone.ended() is Ending.STORE
+    assert phone.types == ["auth.ok"]

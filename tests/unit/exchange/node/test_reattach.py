@@ -194,7 +194,7 @@ async def test_a_session_whose_successor_is_on_the_same_node_does_not_deafen_it(
     here, there = places
     ann, bob = await here.identified("ann", features=PERSISTENT), await there.identified("bob", features=PERSISTENT)
     await befriend(ann, bob)
-    ann.close = lambda *_words: None  # its socket takes its time
+    ann.close = lambda *_words, **_how: None  # its socket takes its time
     again = await here.identified("ann", features=PERSISTENT, token=ann.token)
     monkeypatch.setattr(reattach, "AT_ONCE_COUNT", 1)
     await attach_all(here.exchange, [again.connection, ann.connection])

@@ -1,15 +1,18 @@
 """Who is connected to a node, and its numbers."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from exchange.core.errors import Unavailable
 from exchange.core.ids import short
 from exchange.core.model import Counts
 from exchange.core.session import Session
 from exchange.front import Ending
+from exchange.hotcounts import HotCounts
 from exchange.node import roster
+from exchange.node.roster import Crowd, Roster
 from exchange.storage.memory.state import Memory
-from tests.harness.world import Place, Time, befriend
+from tests.harness.world import Peer, Place, Time, befriend
 
 
 @pytest.fixture
@@ -123,3 +126,63 @@ async def test_what_was_reported_is_not_counted_again(place):
     place.connect()
     place.roster.reported(counted)
     assert place.roster.unreported() == Counts(connections=1, messages=0)
+
+
+def unshown(place: Place) -> Roster:
+    """Return a roster of a wire whose users no page shows."""
+    return Roster(place.store.clock, HotCounts(), lambda *_: None, public=False)
+
+
+def entered(roster: Roster, place: Place) -> Peer:
+    peer = place.connect()
+    roster.enter(peer.connection)
+    return peer
+
+
+async def test_on_a_wire_that_is_not_shown_no_message_is_kept_and_all_are_counted(place):
+    hidden = unshown(place)
+    hidden.heard(b"secret")
+    assert not any(b"secret" == value for value in vars(hidden).values())
+    assert hidden.counts.frames_in == 1
+    assert hidden.unreported() == Counts(connections=0, messages=1)
+    assert hidden.tally().last_message_ms == 0
+
+
+async def test_log_lines_name_the_wire_if_it_is_not_the_public_one(place):
+    hidden = unshown(place)
+    with capture_logs() as logs:
+        peer = entered(hidden, place)
+        hidden.exit(peer.connection, Ending.CLIENT)
+    wires = [(line["event"], line["wire"]) for line in logs]
+    assert wires == [
+        ("connection.opened", None),
+        ("connection.opened", "magi"),
+        ("connection.closed", "magi"),
+    ]
+
+
+async def test_a_crowd_is_everybody_over_all_wires(place):
+    hidden = unshown(place)
+    crowd = Crowd({"magi": place.roster, "hidden": hidden})
+    assert (len(crowd), list(crowd)) == (0, [])
+    peers = [place.connect(), place.connect()]
+    hidden.enter(peers[1].connection)
+    assert len(crowd) == 3
+    assert [one.session for one in crowd] == [peer.connection.session for peer in (*peers, peers[1])]
+    for connection in crowd:
+        place.roster.exit(connection, Ending.DRAIN)
+        hidden.exit(connection, Ending.DRAIN)
+    assert len(crowd) == 0
+
+
+async def test_events_for_a_session_go_to_its_connection_over_its_wire(place):
+    hidden = unshown(place)
+    crowd = Crowd({"magi": place.roster, "hidden": hidden})
+    peer = place.connect()
+    session = peer.connection.session
+    assert crowd.teller(session) is peer.connection
+    session.dialect = "hidden"
+    with pytest.raises(Unavailable):
+        crowd.teller(session)
+    hidden.enter(peer.connection)
+    assert crowd.teller(session) is peer.connection

@@ -2,13 +2,25 @@
 
 import pytest
 
-from exchange.core.commands import CreateInvite, Redeem, Send
+from exchange.core.commands import Attend, CreateInvite, Identify, PassOn, Redeem, Send
 from exchange.core.errors import (
     AskLimit,
     ContentMissing,
+    DailyQuotaExceeded,
+    ExchangeError,
+    MonthlyQuotaExceeded,
     NameTaken,
     NotConnected,
     NotIdentified,
+    PairingUnusable,
+    PairUnknown,
+    PeerAbsent,
+    PeerBusy,
+    RateExceeded,
+    RoleForbidden,
+    RoleUnknown,
+    StorageUnavailable,
+    TokenInvalid,
     TooLarge,
     TooManyAttempts,
     TooManyInvites,
@@ -108,6 +120,9 @@ def test_an_answer_about_the_state_of_the_exchange_is_no_fault_of_the_message(ri
         (AskLimit(1), ("user", "ask")),
         (TooManyAttempts(1), ("address", "redeem")),
         (TooManyInvites(1), ("user", "invite")),
+        (RateExceeded(), ("pair", "rate")),
+        (DailyQuotaExceeded(), ("pair", "day")),
+        (MonthlyQuotaExceeded(), ("pair", "month")),
     ],
     ids=str,
 )
@@ -128,3 +143,71 @@ def test_every_ending_of_a_connection_can_be_counted(rig, ending):
     aborted = ending in {Ending.LIVENESS, Ending.SLOW_CONSUMER, Ending.FLOOD}
     assert rig.metrics.aborts.value(MAGI, ending.value) == aborted
     assert b'exchange_session_seconds_sum{dialect="magi"} 12.0' in rig.metrics.exposition("")[1]
+
+
+# --- ends of pairs ---------------------------------------------------------------------------------------------------
+
+
+class Pairing:
+    """A dialect that only knows codes."""
+
+    def code(self, error: ExchangeError) -> str:
+        return "word"
+
+
+@pytest.fixture
+def pairing() -> Rig:
+    rig = Rig()
+    rig.metrics = Metrics(codes={MAGI: CODES, "pairs": ("word",)}, sends={"pairs": PassOn})
+    rig.counts = rig.metrics.hot["pairs"]
+    rig.witness = NodeWitness(Pairing(), rig.counts, rig.metrics, rig.journal)
+    rig.session = Session("client", dialect="pairs", address="", since_ms=0)
+    return rig
+
+
+def test_a_frame_that_was_passed_on_is_not_counted_twice(pairing):
+    pairing.witness.handled(PassOn(), None, 0.01)
+    assert pairing.metrics.commands.value("pass_on", "ok") == 0
+    pairing.counts.passed += 1
+    assert pairing.metrics.commands.value("pass_on", "ok") == 1
+    assert pairing.metrics.commands.value("send", "ok") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "word"),
+    [
+        (RateExceeded(), "limited", "refused"),
+        (DailyQuotaExceeded(), "limited", "refused"),
+        (PeerAbsent(), "not_connected", "refused"),
+        (PeerBusy(), "limited", "refused"),
+        (RoleForbidden(), "not_linked", "refused"),
+        (StorageUnavailable(), "unavailable", "error"),
+    ],
+    ids=str,
+)
+def test_a_frame_that_was_refused_counts_among_messages(pairing, error, outcome, word):
+    pairing.witness.refused(pairing.session, PassOn(), error)
+    assert getattr(pairing.counts, outcome) == 1
+    assert pairing.metrics.commands.value("pass_on", word) == 1
+    assert pairing.metrics.errors.value("pairs", "word") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "kind"),
+    [
+        (Identify(), TokenInvalid(), "resume"),
+        (Attend(), PairingUnusable(), "pairing"),
+        (Attend(), PairUnknown(), "pairing"),
+        (Attend(), RoleUnknown("watch"), "pairing"),
+    ],
+    ids=str,
+)
+def test_a_proof_that_was_refused_is_counted_and_is_no_message(pairing, command, error, kind):
+    pairing.witness.refused(pairing.session, command, error)
+    assert pairing.metrics.auth_failures.value(kind) == 1
+    assert pairing.counts.malformed == 0
+
+
+def test_whoever_says_something_before_it_proved_anything_gave_no_wrong_proof(pairing):
+    pairing.witness.refused(pairing.session, PassOn(), NotIdentified())
+    assert all(not pairing.metrics.auth_failures.value(*series) for series in pairing.metrics.auth_failures.series)

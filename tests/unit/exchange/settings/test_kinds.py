@@ -3,7 +3,7 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
-from exchange.settings.kinds import REVEAL, Key, Networks, RedisUrl, Secret, Texts, WebUrl
+from exchange.settings.kinds import REVEAL, Key, Networks, RedisUrl, Secret, SocketUrl, Texts, WebUrl
 
 
 class Holder(BaseModel):
@@ -48,6 +48,16 @@ def test_a_public_address_loses_its_last_slash():
 def test_a_public_address_that_is_none_is_refused(url):
     with pytest.raises(ValidationError):
         TypeAdapter(WebUrl).validate_python(url)
+
+
+def test_a_public_address_of_sockets_loses_its_last_slash():
+    assert TypeAdapter(SocketUrl).validate_python("wss://relay.example/ws/") == "wss://relay.example/ws"
+
+
+@pytest.mark.parametrize("url", ["relay.example", "https://relay.example", "wss://", "wss://[::1"])
+def test_a_public_address_of_sockets_that_is_none_is_refused(url):
+    with pytest.raises(ValidationError):
+        TypeAdapter(SocketUrl).validate_python(url)
 
 
 def test_a_short_key_is_refused():

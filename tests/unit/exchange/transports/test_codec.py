@@ -90,3 +90,22 @@ def test_failing_behind_our_close_says_no_second_close() -> None:
 
 def test_frames_are_never_logged() -> None:
     assert not LOGGER.isEnabledFor(logging.INFO)
+
+
+def test_a_wider_limit_does_not_bring_back_what_was_dropped() -> None:
+    codec = Codec(100)
+    codec.take(frame(TEXT, b"x" * 101, fin=False))
+    codec.message_bytes = 1000
+    codec.take(frame(CONT, b"y" * 10, fin=False))
+    assert codec.take(frame(CONT)) is Verdict.OVERSIZED
+    assert codec.take(frame(BINARY, b"z" * 1000)) == b"z" * 1000
+
+
+def test_a_limit_counts_for_the_message_that_has_begun() -> None:
+    codec = Codec(100)
+    codec.take(frame(TEXT, b"x" * 60, fin=False))
+    codec.message_bytes = 1000
+    assert codec.take(frame(CONT, b"y" * 60)) == b"x" * 60 + b"y" * 60
+    codec.take(frame(TEXT, b"x" * 60, fin=False))
+    codec.message_bytes = 50
+    assert codec.take(frame(CONT)) is Verdict.OVERSIZED

@@ -17,6 +17,7 @@ class Rig:
             [
                 Wire("old", lambda path: path in {"/", "/bx"}, RULES, lambda upgrade: ("old", upgrade)),
                 Wire("new", lambda path: path == "/new", RULES, lambda upgrade: ("new", upgrade)),
+                Wire("any", lambda path: path == "/any", RULES, lambda upgrade: ("any", upgrade), any_origin=True),
             ],
             origins=frozenset(origins),
             connections_count=lambda: self.connections_count,
@@ -66,6 +67,13 @@ def test_pages_of_other_origins_may_not(rig, origin):
 
 def test_without_a_list_any_page_may_connect():
     assert isinstance(Rig().knock(origin="https://evil.example"), Welcome)
+
+
+def test_a_wire_may_be_open_to_any_page(rig):
+    # CORAL-1
+    assert isinstance(rig.knock("/any", "https://evil.example"), Welcome)
+    assert isinstance(rig.knock("/any"), Welcome)
+    assert rig.refused(path="/new", origin="https://evil.example") == 403
 
 
 def test_a_draining_node_refuses_and_says_when_to_come_again(rig):

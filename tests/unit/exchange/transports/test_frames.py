@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from exchange.transports.frames import extent, flaw, is_control, is_utf8, text_frame
@@ -58,3 +60,24 @@ def test_utf8_is_checked_strictly() -> None:
     assert is_utf8(b"ascii")
     assert is_utf8("größer 😀".encode())
     assert not is_utf8(b"\xed\xa0\x80")
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_utf8_is_checked_over_the_edges_of_pieces(at: int) -> None:
+    piece = 64 * 1024
+    message = b"x" * (piece - at) + "😀é".encode() + b"x" * (piece - 3) + "€".encode()
+    assert is_utf8(message)
+    assert not is_utf8(message[:-1])
+    assert not is_utf8(b"x" * (piece - at) + b"\xf0\x9f\x98" + b"x" * piece)
+    assert not is_utf8(message + b"x" * piece + b"\xff")
+
+
+def test_checking_a_large_message_takes_little_memory() -> None:
+    message = "😀".encode() * (1 << 18)
+    tracemalloc.start()
+    try:
+        assert is_utf8(message)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < len(message) // 2

@@ -66,6 +66,15 @@ def test_progress_is_seen_although_more_is_written() -> None:
     assert look(watch, 87.0, written_bytes=300, waiting_bytes=288) is None
 
 
+def test_output_that_grows_on_its_way_is_no_progress() -> None:
+    # TLS adds bytes to every write, and hides some of what waits.
+    watch = Watch(rules(stall_seconds=30.0), 0.0)
+    assert look(watch, 10.0, written_bytes=1000, waiting_bytes=0) is None
+    assert look(watch, 20.0, written_bytes=1002, waiting_bytes=24) is None
+    assert look(watch, 30.0, written_bytes=1004, waiting_bytes=48) is None
+    assert look(watch, 40.0, written_bytes=1006, waiting_bytes=72) is Due.STALLED
+
+
 def test_time_without_output_is_no_stall() -> None:
     watch = Watch(rules(stall_seconds=30.0), 0.0)
     assert look(watch, 100.0) is None
@@ -79,6 +88,24 @@ def test_a_socket_without_data_is_idle_also_if_pongs_come() -> None:
     assert look(watch, 100.0, heard=True, busy=True) is None
     assert look(watch, 1899.0, heard=True) is None
     assert look(watch, 1900.0, heard=True) is Due.IDLE
+
+
+def test_other_rules_count_from_what_was_seen_before() -> None:
+    watch = Watch(rules(idle_seconds=60.0), 0.0)
+    assert look(watch, 10.0, heard=True, busy=True) is None
+    watch.adopt(rules(silence_seconds=30.0), 20.0)
+    assert look(watch, 39.0) is None
+    assert look(watch, 40.0) is Due.SILENT
+    watch.adopt(rules(idle_seconds=100.0), 100.0)
+    assert look(watch, 109.0) is None
+    assert look(watch, 110.0) is Due.IDLE
+
+
+def test_pings_begin_with_the_rules_that_want_them() -> None:
+    watch = Watch(rules(), 0.0)
+    watch.adopt(rules(ping_seconds=30.0), 100.0)
+    assert look(watch, 129.0) is None
+    assert look(watch, 130.0) is Due.PING
 
 
 @pytest.mark.parametrize("now", [1.0, 1e6])

@@ -593,10 +593,277 @@ async def test_an_idle_socket_is_small() -> None:
             socket.start(b"101", b"")
             socket.data_received(frame(TEXT, b"a"))
             socket.data_received(frame(PONG))
-            socket.flush()
+            socket._output.flush()
             line.writes.clear()
         await asyncio.sleep(0)
         each = tracemalloc.get_traced_memory()[0] / len(lines)
     finally:
         tracemalloc.stop()
     assert each < 1500, each
+
+
+async def test_large_messages_are_unmasked_without_a_copy_of_the_frame(stage: Stage) -> None:
+    size = 1 << 20
+    data = frame(TEXT, b"x" * size)
+    chunks = [data[i : i + 65536] for i in range(0, len(data), 65536)]
+    tracemalloc.start()
+    try:
+        stage.receive(*chunks)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * size  # what came and what is handed up
+
+
+async def test_small_frames_behind_a_large_one_are_worked_off_in_order(stage: Stage) -> None:
+    large = b"x" * 100_000
+    data = frame(TEXT, large) + frame(TEXT, b"a") + frame(TEXT, large) + frame(TEXT, b"b")
+    stage.receive(*(data[i : i + 65536] for i in range(0, len(data), 65536)))
+    assert stage.talk.heard == [large, b"a", large, b"b"]
+
+
+# --- idleness is about whole messages ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trickle", ["fragments", "bytes"])
+async def test_parts_of_a_message_are_no_activity(trickle: str) -> None:
+    # Before a session has said who it is, the idle limit is the time it has for that (CORAL-6).
+    rules = SocketRules(message_bytes=1000, outer_bytes=4000, idle_seconds=60.0, idle_close=(1008, ""))
+    stage = Stage(rules).start()
+    data = frame(TEXT, b"x" * 900)
+    if trickle == "fragments":
+        stage.receive(frame(TEXT, b"x", fin=False))
+    for second in range(60):
+        assert closing(1008) not in await stage.sent()
+        stage.receive(frame(CONT, b"x", fin=False) if trickle == "fragments" else data[second : second + 1])
+        stage.wait(1)
+    assert closing(1008) in await stage.sent()
+    stage.lose()
+    assert stage.talk.endings == [Ending.IDLE]
+    assert stage.talk.heard == []
+
+
+# --- other rules from now on -------------------------------------------------------------------------------------------
+
+STRICT = SocketRules(message_bytes=10, outer_bytes=10, idle_seconds=60.0, idle_close=(1008, ""))
+WIDE = SocketRules(
+    message_bytes=1000,
+    outer_bytes=4000,
+    ping_seconds=7.0,
+    silence_seconds=13.0,
+    stall_seconds=5.0,
+    idle_seconds=0.0,
+    buffer_bytes=12345,
+)
+
+
+def adopting(stage: Stage, rules: SocketRules = WIDE) -> Callable[[bytes], object]:
+    """Adopt other rules with the first message."""
+
+    def react(message: bytes) -> None:
+        if message == b"auth":
+            stage.socket.adopt(rules)
+
+    return react
+
+
+@pytest.mark.parametrize("behind", [frame(TEXT, b"x" * 1000), frame(BINARY, b"x" * 1000)])
+async def test_a_frame_behind_the_one_that_brings_other_rules_is_judged_by_them(behind: bytes) -> None:
+    stage = Stage(STRICT).start()
+    stage.talk.reacts = adopting(stage)
+    stage.receive(frame(TEXT, b"auth") + behind)
+    assert stage.talk.heard == [b"auth", b"x" * 1000]
+
+
+async def test_without_other_rules_that_frame_ends_the_socket() -> None:
+    stage = Stage(STRICT).start()
+    stage.receive(frame(TEXT, b"auth") + frame(TEXT, b"x" * 1000))
+    assert stage.talk.heard == [b"auth"]
+    assert closing(1009, b"message too big") in await stage.sent()
+
+
+async def test_what_came_during_a_pause_is_judged_by_the_rules_of_its_end() -> None:
+    stage = Stage(STRICT).start()
+    stage.talk.reacts = lambda _: stage.socket.pause()
+    stage.receive(frame(TEXT, b"auth") + frame(TEXT, b"x" * 1000), frame(TEXT, b"y" * 1001))
+    stage.talk.reacts = lambda _: None
+    stage.socket.adopt(WIDE)
+    stage.socket.resume()
+    await stage.sent()
+    assert stage.talk.heard == [b"auth", b"x" * 1000, "oversized"]
+
+
+async def test_narrower_rules_hold_from_the_next_frame_on() -> None:
+    stage = Stage(WIDE).start()
+    stage.talk.reacts = adopting(stage, STRICT)
+    stage.receive(frame(TEXT, b"x" * 11) + frame(TEXT, b"auth") + frame(TEXT, b"x" * 11))
+    assert stage.talk.heard == [b"x" * 11, b"auth"]
+    assert closing(1009, b"message too big") in await stage.sent()
+
+
+async def test_a_message_that_had_begun_is_whole_or_oversized_under_other_rules() -> None:
+    stage = Stage(SocketRules(message_bytes=10, outer_bytes=40)).start()
+    stage.receive(frame(TEXT, b"x" * 9, fin=False))
+    stage.socket.adopt(WIDE)
+    stage.receive(frame(CONT, b"y" * 9))
+    stage.socket.adopt(SocketRules(message_bytes=10, outer_bytes=40))
+    stage.receive(frame(TEXT, b"x" * 11, fin=False))
+    stage.socket.adopt(WIDE)
+    stage.receive(frame(CONT, b"y"))
+    assert stage.talk.heard == [b"x" * 9 + b"y" * 9, "oversized"]
+
+
+async def test_other_rules_change_what_the_peer_is_watched_for() -> None:
+    stage = Stage(STRICT).start()
+    stage.socket.adopt(WIDE)
+    assert stage.line.high == 12345
+    stage.wait(6)
+    assert b"\x89\x00" not in await stage.sent()
+    stage.wait(1)
+    assert b"\x89\x00" in await stage.sent()
+    for _ in range(10):
+        stage.receive(frame(PONG))
+        stage.wait(10)
+    assert closing(1008) not in await stage.sent()
+    assert not stage.line.aborted
+    stage.wait(4)
+    assert stage.line.aborted
+
+
+async def test_a_socket_that_is_closing_adopts_nothing(stage: Stage) -> None:
+    stage.socket.close(1000, "", Ending.DRAIN)
+    stage.socket.adopt(WIDE)
+    stage.lose()
+    stage.socket.adopt(WIDE)
+    assert stage.line.high == RULES.buffer_bytes
+
+
+# --- discarding (CORAL-25) ---------------------------------------------------------------------------------------------
+
+
+async def test_a_close_that_discards_drops_what_was_sent_in_this_tick(stage: Stage) -> None:
+    stage.socket.send(b"made for old keys")
+    stage.socket.close(4001, "Replaced by a newer connection", Ending.REPLACED, discard=True)
+    assert await stage.sent() == closing(4001, b"Replaced by a newer connection")
+    assert not stage.line.aborted
+    stage.receive(frame(CLOSE, close_payload(4001)))
+    assert stage.line.eof
+    stage.lose()
+    assert stage.talk.endings == [Ending.REPLACED]
+
+
+async def test_a_close_that_discards_aborts_what_the_kernel_has_not_taken(stage: Stage) -> None:
+    stage.line.waiting_bytes = 1
+    stage.socket.send(b"made for old keys")
+    stage.socket.close(4001, "Replaced by a newer connection", Ending.REPLACED, discard=True)
+    assert await stage.sent() == b""
+    assert stage.line.aborted
+    stage.lose()
+    assert stage.talk.endings == [Ending.REPLACED]
+
+
+async def test_a_close_that_does_not_discard_follows_what_waits(stage: Stage) -> None:
+    stage.line.waiting_bytes = 1
+    stage.socket.send(b"a")
+    stage.socket.close(4001, "", Ending.REPLACED)
+    assert await stage.sent() == b"\x81\x01a" + closing(4001)
+    assert not stage.line.aborted
+
+
+async def test_a_socket_that_is_closing_discards_nothing(stage: Stage) -> None:
+    stage.socket.send(b"a")
+    stage.socket.close(1000, "", Ending.DRAIN)
+    stage.socket.close(4001, "", Ending.REPLACED, discard=True)
+    assert await stage.sent() == b"\x81\x01a" + closing(1000)
+
+
+# --- the rules of the relay --------------------------------------------------------------------------------------------
+
+MIB = 1 << 20
+RELAY = SocketRules(
+    message_bytes=5 * MIB,
+    outer_bytes=8 * MIB,
+    ping_seconds=30.0,
+    silence_seconds=60.0,
+    stall_seconds=10.0,
+    idle_seconds=0.0,
+    buffer_bytes=32 * MIB,
+)
+
+
+def pieces(payload: bytes, fragmented: bool, opcode: int = TEXT) -> list[bytes]:
+    """Return a message as frames, cut as reads would cut them."""
+    if not fragmented:
+        data = frame(opcode, payload)
+    else:
+        step = 3 * MIB
+        parts = [payload[i : i + step] for i in range(0, len(payload), step)]
+        data = b"".join(frame(CONT if i else opcode, part, fin=i == len(parts) - 1) for i, part in enumerate(parts))
+    return [data[i : i + 256 * 1024] for i in range(0, len(data), 256 * 1024)]
+
+
+@pytest.mark.parametrize("fragmented", [False, True])
+@pytest.mark.parametrize(("size", "heard"), [(5 * MIB, "whole"), (5 * MIB + 1, "oversized"), (8 * MIB, "oversized")])
+async def test_the_relays_sizes_hold_for_frames_and_fragments(size: int, heard: str, fragmented: bool) -> None:
+    # CORAL-20
+    stage = Stage(RELAY).start()
+    payload = b"x" * size
+    stage.receive(*pieces(payload, fragmented), frame(TEXT, b"next"))
+    assert stage.talk.heard == [payload if heard == "whole" else "oversized", b"next"]
+    assert not stage.line.eof
+
+
+@pytest.mark.parametrize("fragmented", [False, True])
+async def test_a_relayed_message_above_the_outer_limit_is_refused(fragmented: bool) -> None:
+    # CORAL-20
+    stage = Stage(RELAY).start()
+    stage.receive(*pieces(b"x" * (8 * MIB + 1), fragmented))
+    assert (await stage.sent()).endswith(closing(1009, b"message too big"))
+    assert stage.talk.heard == []
+    stage.lose()
+    assert stage.talk.endings == [Ending.SIZE]
+
+
+@pytest.mark.parametrize("fragmented", [False, True])
+async def test_a_binary_message_is_handed_up_and_what_is_sent_is_text(fragmented: bool) -> None:
+    # CORAL-2
+    stage = Stage(RELAY).start()
+    stage.talk.reacts = stage.socket.send
+    payload = "schön".encode() * MIB if fragmented else "schön".encode()
+    payload = payload[: 5 * MIB]
+    stage.receive(*pieces(payload, fragmented, BINARY))
+    assert stage.talk.heard == [payload]
+    sent = (await stage.sent()).removeprefix(b"101")
+    assert sent[0] == 0x81
+    assert sent.endswith(payload)
+
+
+async def test_the_relay_pings_every_30_seconds_and_waits_60(stage: Stage) -> None:
+    # CORAL-5
+    stage.socket.adopt(RELAY)
+    stage.wait(29)
+    assert await stage.sent() == b""
+    stage.wait(1)
+    assert await stage.sent() == b"\x89\x00"
+    stage.wait(29)
+    assert not stage.line.aborted
+    stage.wait(1)
+    assert stage.line.aborted
+    stage.lose()
+    assert stage.talk.endings == [Ending.LIVENESS]
+
+
+async def test_a_relayed_write_that_stands_still_for_10_seconds_ends_the_socket(stage: Stage) -> None:
+    # CORAL-5
+    stage.socket.adopt(RELAY)
+    stage.socket.send(b"x" * 5 * MIB)
+    stage.line.waiting_bytes = 4 * MIB
+    stage.wait(10)
+    assert not stage.line.aborted
+    stage.line.waiting_bytes -= 1
+    stage.wait(10)
+    assert not stage.line.aborted
+    stage.wait(1)
+    assert stage.line.aborted
+    stage.lose()
+    assert stage.talk.endings == [Ending.SLOW_CONSUMER]

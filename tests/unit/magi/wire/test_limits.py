@@ -14,6 +14,12 @@ def test_the_sizes_are_those_of_the_wire():
     assert (limits.MESSAGE_BYTES, limits.OVERSIZE_FACTOR) == (1_048_576, 4)
 
 
+def test_the_sizes_of_the_relay_are_those_of_its_wire():
+    # CORAL-20: exactly five times 1024 * 1024 pass, up to eight are read.
+    assert (limits.RELAY_MESSAGE_BYTES, limits.RELAY_OUTER_BYTES) == (5_242_880, 8_388_608)
+    assert (limits.RELAY_FIRST_BYTES, limits.RELAY_KEYS_COUNT, limits.RELAY_ECHO_CHARACTERS) == (65_536, 256, 64)
+
+
 def test_codes_are_made_of_capitals_and_digits():
     assert sorted(limits.CODE_ALPHABET) == sorted(string.ascii_uppercase + string.digits)
 

@@ -3,8 +3,11 @@
 import pytest
 
 from exchange.core.errors import StorageUnavailable
+from exchange.core.model import NodeInfo, Presence
+from exchange.core.pairs import PeerDown, Role
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
+from tests.harness import ends
 from tests.harness.breaking import ERRORS, break_everywhere
 from tests.harness.waiting import eventually
 from tests.harness.world import LEASE_MS, Place, Time, befriend
@@ -82,6 +85,25 @@ async def test_a_quick_return_finds_name_and_friends_again(memory, time, job):
     back = await here.identified("ann")
     await eventually(lambda: bob.types[-1] == "friend_connected")
     assert (await back.ask("ask", content="hello"))["type"] == "question_sent"
+
+
+async def test_a_slot_of_a_dead_node_is_free_and_its_peer_is_told(memory, time, job):
+    # CORAL-14, WIRE-10
+    dead, here = memory_store(memory), memory_store(memory)
+    ear = ends.Ear(here)
+    pair = await here.pairs.create("token")
+    agent = await ends.enter(here, pair, Role.AGENT)
+    await dead.leases.renew(NodeInfo("dead", "0", time()), ttl_ms=LEASE_MS, draining=False)
+    await dead.leases.note(Presence("sid-phone", pair, "", "dead", "coralmux", "", role=Role.PHONE))
+    await ends.enter(dead, pair, Role.PHONE, "sid-phone")
+    await ear.told(pair, Role.AGENT)
+    time.ms += LEASE_MS
+    await job.run()
+    assert await ear.told(pair, Role.AGENT) == [PeerDown(agent.number)]
+    assert await here.pairs.connected(pair) == {Role.AGENT}
+    assert (job.nodes_count, job.sessions_count) == (1, 1)
+    assert [presence async for presence in here.leases.noted("dead")] == []
+    assert memory.dues == {}, "a pair has no mail to look at"
 
 
 async def test_a_node_that_lives_is_left_alone(memory, time, job):

@@ -137,3 +137,17 @@ async def test_a_run_that_broke_off_anywhere_is_finished_by_the_next(how):
         assert (await world.store.links.table(ANN.uid))[1] == ()
 
     assert await break_everywhere(how, start, run, finish) >= 7
+
+
+async def test_who_holds_a_slot_of_a_pair_is_no_user_and_not_looked_at(world: World) -> None:
+    await world.store.leases.note(Presence("sid-phone", "p1", "", "node1", "coralmux", "", role="phone"))
+    looked: list[str] = []
+
+    class Watched(Halves):
+        async def look(self, uid: str) -> tuple[int, int]:
+            looked.append(uid)
+            return await super().look(uid)
+
+    halves = Watched(world.store, grace_ms=5000, again_ms=0)
+    await Sweep(world.store, halves, world.metrics, again_seconds=0, pause_seconds=0).run()
+    assert looked == [ANN.uid]

@@ -6,8 +6,9 @@ import pytest
 
 from exchange.core.errors import StorageUnavailable
 from exchange.core.model import Envelope, Presence
+from exchange.core.pairs import PairId, PeerUp, Role, SlotWake
 from exchange.core.wakes import Unlinked, Wake
-from exchange.storage.memory.state import Memory, User
+from exchange.storage.memory.state import Memory, Pair, User
 from exchange.storage.memory.store import memory_store
 
 WAKE = Unlinked(1, 0, "bob", "c1")
@@ -74,3 +75,28 @@ def test_a_user_is_forgotten_when_its_time_is_over() -> None:
     assert memory.user("here") is not None
     assert memory.user("nobody") is None
     assert set(memory.users) == {"here"}
+
+
+def test_what_is_for_a_slot_reaches_every_node_that_listens_for_it_and_no_other() -> None:
+    memory, heard = Memory(), []
+
+    def hear(pair: PairId, role: Role, wake: SlotWake) -> None:
+        heard.append((pair, role, wake))
+
+    assert memory.tell_slot("p1", Role.PHONE, PeerUp(1)) == 0
+    memory.slot_listeners["p1", Role.PHONE] = {"n1": hear, "n2": hear}
+    memory.slot_listeners["p1", Role.AGENT] = {"n1": hear}
+    assert memory.tell_slot("p1", Role.PHONE, PeerUp(2)) == 2
+    assert heard == [("p1", Role.PHONE, PeerUp(2))] * 2
+
+
+def test_a_pair_whose_token_ran_out_is_not_there_and_a_slot_always_is() -> None:
+    now_ms = 5
+    memory = Memory(lambda: now_ms)
+    memory.pairs = {"p1": Pair("shown", 1, 6), "p2": Pair("shown", 1, 0)}
+    assert memory.pair("p1") is not None
+    now_ms = 6
+    assert memory.pair("p1") is None
+    assert memory.pair("p2") is not None
+    assert set(memory.pairs) == {"p2"}
+    assert memory.slot("p1", Role.PHONE).sid == ""

@@ -8,15 +8,20 @@ import pytest
 from exchange.core.errors import StorageUnavailable
 from exchange.core.ids import Uid
 from exchange.core.model import Counts, Envelope, Kind, NodeInfo, NodeTally, Presence, Record
+from exchange.core.pairs import End, PassedOn, Passing, Role
 from exchange.core.wakes import Wake
 from exchange.ports import Store
 from exchange.storage.memory.state import Memory
 from exchange.storage.memory.store import memory_store
+from tests.harness.ends import Ear as SlotEar
+from tests.harness.ends import enter, pass_on
 from tests.harness.waiting import eventually
+from tests.harness.world import Time
 
 NODE = NodeInfo("n1", "0.1.0", 0)
 PRESENCE = Presence("s1", "u1", "ada", "n1", "magi", "")
 DIGEST = "0123456789abcdef"
+END = End("p1", Role.PHONE, 1)
 ENVELOPE = Envelope(Kind.QUESTION, "sender", "c1", 1, 2, b"{}")
 
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
@@ -60,6 +65,17 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "store_up_seconds": lambda store: store.leases.store_up_seconds(),
     "report": lambda store: store.tallies.report("n1", NodeTally(), Counts(), ttl_ms=1),
     "read": lambda store: store.tallies.read(),
+    "slide": lambda store: store.limits.slide("", "register", most=1, window_ms=1),
+    "create_pair": lambda store: store.pairs.create("token"),
+    "pair_exists": lambda store: store.pairs.exists("p1"),
+    "delete_pair": lambda store: store.pairs.delete("p1"),
+    "enter": lambda store: store.pairs.enter("p1", Role.PHONE, "s1", "n1"),
+    "leave_slot": lambda store: store.pairs.leave("p1", Role.PHONE, "s1"),
+    "connected": lambda store: store.pairs.connected("p1"),
+    "usage": lambda store: store.pairs.usage("p1"),
+    "all_pairs": lambda store: anext(aiter(store.pairs.all())),
+    "listen_slot": lambda store: store.slots.listen("p1", Role.PHONE),
+    "mark": lambda store: store.slots.mark(END, busy=True),
     "hold": lambda store: store.jobs.hold("reap_nodes", "w1", ttl_ms=1),
 }
 
@@ -146,3 +162,47 @@ async def test_a_wake_under_way_to_a_forgotten_user_is_dropped() -> None:
     await asyncio.sleep(0)
     assert ear.heard == []
     assert slip.outcome == 1
+
+
+async def test_during_an_outage_a_frame_fails_and_nobody_hears_anything_for_a_slot() -> None:
+    memory = Memory()
+    store = memory_store(memory)
+    ear = SlotEar(store)
+    pair = await store.pairs.create("token")
+    phone, _ = [await enter(store, pair, role) for role in Role]
+    for role in Role:
+        await ear.told(pair, role)
+    memory.down = True
+    (outcome,) = await pass_on(store, phone)
+    store.slots.hand_over(pair, Role.AGENT, 5)
+    assert isinstance(outcome, StorageUnavailable)
+    assert not outcome.sent
+    memory.down = False
+    assert await pass_on(store, phone) == [Passing.PASSED]
+    (wake,) = await ear.told(pair, Role.AGENT)
+    assert isinstance(wake, PassedOn)
+
+
+async def test_a_node_is_silent_for_as_long_as_the_outage_lasts() -> None:
+    time = Time()
+    memory = Memory(time)
+    slots = memory_store(memory).slots
+    time.ms += 60_000
+    assert slots.silent_seconds() == 0
+    memory.down = True
+    time.ms += 2_500
+    assert slots.silent_seconds() == 2.5
+    memory.down = False
+    assert slots.silent_seconds() == 0
+
+
+async def test_forgetting_a_slot_leaves_no_listener_and_drops_what_is_under_way() -> None:
+    memory = Memory()
+    store = memory_store(memory)
+    ear = SlotEar(store)
+    await store.slots.listen("p1", Role.PHONE)
+    store.slots.hand_over("p1", Role.PHONE, 5)
+    store.slots.forget("p1", Role.PHONE)
+    await asyncio.sleep(0)
+    assert ear.wakes == []
+    assert memory.slot_listeners == {}

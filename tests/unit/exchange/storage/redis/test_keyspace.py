@@ -8,17 +8,20 @@ import redis
 
 from exchange.core.ids import NOWHERE
 from exchange.core.model import Envelope, Kind, Link, Presence, Profile, Record
+from exchange.core.pairs import End, Passing, Role
 from exchange.entropy import new_id
 from exchange.ports import Notice, StoredWord, Terms
 from exchange.storage.redis import keyspace
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.store import open_store
 from tests.harness.valkey import Valkey
+from tests.harness.waiting import eventually
 
 NAME = "secret-name}:{x magi:1:?*"
 ADDRESS = "203.0.113.77"
 CODE = "SECRET"
 TOKEN = "SESAME"
+PAIRING = "oc_pair_" + "0123456789abcdef" * 2
 INDEX_KEY = b"an index key for tests"
 
 
@@ -28,6 +31,7 @@ def rows() -> Iterator[re.Pattern[str]]:
         pattern = re.escape(key)
         pattern = re.sub(r"h\\\([^)]*\)", "[0-9a-f]{32}", pattern)
         pattern = re.sub(r"\\{u\\}", r"\\{[a-z2-7]{26}\\}", pattern)
+        pattern = re.sub(r"\\{p\\}", r"\\{[0-9a-f]{32}\\}", pattern)
         pattern = pattern.replace(r"\{part\}", r"\{\d\d?\}")
         yield re.compile(r"magi:1:" + re.sub(r"<[^<>]*>", "[a-z0-9_-]+", pattern))
 
@@ -41,6 +45,7 @@ def on_the_map(key: str) -> bool:
 
 def test_every_builder_makes_a_key_of_the_map_and_every_row_has_a_builder() -> None:
     keys, uid = Keyspace("magi", INDEX_KEY), new_id()
+    pair = keys.pair_of(PAIRING)
     made = [
         keys.name("magi", NAME),
         *(
@@ -63,6 +68,10 @@ def test_every_builder_makes_a_key_of_the_map_and_every_row_has_a_builder() -> N
         keys.counts(),
         keys.index_key(),
         keys.limit(ADDRESS, "redeem"),
+        keys.stamps(ADDRESS, "register"),
+        keys.pair(pair),
+        *(build(pair, "phone") for build in (keys.slot, keys.bucket, keys.slot_wake)),
+        keys.used(pair, "20261121"),
     ]
     assert [key for key in made if not on_the_map(key)] == []
     assert [row.pattern for row in MAP if not any(row.fullmatch(key) for key in made)] == []
@@ -78,6 +87,14 @@ def test_all_keys_of_a_user_share_one_slot() -> None:
     assert {re.search(r"\{(.*?)\}", build("ada")).group(1) for build in builders} == {"ada"}
 
 
+def test_all_keys_of_a_pair_share_one_slot() -> None:
+    keys = Keyspace("magi", INDEX_KEY)
+    made = [keys.pair("p1"), keys.used("p1", "202611")]
+    made += [build("p1", role) for build in (keys.slot, keys.bucket, keys.slot_wake) for role in ("phone", "agent")]
+    assert {re.search(r"\{(.*?)\}", key).group(1) for key in made} == {"p1"}
+    assert len(set(made)) == len(made)
+
+
 def test_hashes_differ_by_key_by_part_and_by_where_a_part_ends() -> None:
     hashes = [
         Keyspace("magi", b"1").hash("a", "b"),
@@ -89,7 +106,7 @@ def test_hashes_differ_by_key_by_part_and_by_where_a_part_ends() -> None:
     assert Keyspace("other", b"1").hash("a", "b") == hashes[0]
 
 
-@pytest.mark.parametrize("build", [Keyspace.wake, Keyspace.mailbox, Keyspace.parked, Keyspace.fates])
+@pytest.mark.parametrize("build", [Keyspace.wake, Keyspace.mailbox, Keyspace.parked, Keyspace.fates, Keyspace.pair])
 def test_the_uid_of_a_key_is_read_back(build) -> None:
     keys = Keyspace("magi", INDEX_KEY)
     assert keys.uid_of(build(keys, "ada").encode()) == "ada"
@@ -99,9 +116,10 @@ def test_the_uid_of_a_key_is_read_back(build) -> None:
 async def tapped(valkey: Valkey) -> tuple[set[str], str]:
     """Use every port with names, addresses and codes; return all keys and channels and the text of all commands."""
     with redis.Redis(unix_socket_path=str(valkey.socket), decode_responses=True) as client, client.monitor() as monitor:
-        store = await open_store(valkey.url, prefix="magi", index_key=INDEX_KEY)
+        store = await open_store(valkey.url, prefix="magi", index_key=INDEX_KEY, bulk=True)
         try:
             await use(store.ports)
+            await use_pairs(store.ports)
         finally:
             await store.close()
         with redis.Redis(unix_socket_path=str(valkey.socket)) as other:
@@ -167,6 +185,24 @@ async def use(store) -> None:
     await store.names.release(NAME, "magi", presence.sid, grace_ms=60_000)
 
 
+async def use_pairs(store) -> None:
+    pair = await store.pairs.create(PAIRING, ttl_ms=60_000)
+    for role in Role:
+        await store.slots.listen(pair, role)
+        entered = await store.pairs.enter(pair, role, f"s-{role}", "n1")
+    end = End(pair, role, entered.number)
+    settled = []
+    store.slots.pass_on(end, b"{}", settled.append)
+    await eventually(lambda: settled == [Passing.PASSED])
+    await store.slots.mark(end, busy=True)
+    store.slots.hand_over(*end)
+    await store.pairs.exists(pair)
+    await store.pairs.leave(pair, role, f"s-{role}")
+    await store.pairs.delete(pair)
+    await store.pairs.create(PAIRING)
+    await store.limits.slide(ADDRESS, "register", most=5, window_ms=60_000)
+
+
 async def test_a_tap_sees_only_keys_and_channels_of_the_map(tapped: tuple[set[str], str]) -> None:
     keys, _ = tapped
     assert len(keys) > 12
@@ -180,3 +216,4 @@ async def test_a_tap_sees_no_address_code_or_token_anywhere_and_no_name_in_a_key
     assert ADDRESS not in text
     assert CODE not in text
     assert TOKEN not in text
+    assert PAIRING[16:] not in text  # its beginning is shown to operators

@@ -1,6 +1,7 @@
 """Packing of records and wakes."""
 
 from dataclasses import replace
+from typing import get_args
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.core.model import Envelope, Kind, Link, Presence, Profile
+from exchange.core.pairs import HandedOver, PassedOn, PeerDown, PeerUp, Revoked, SlotWake, Superseded
 from exchange.core.wakes import Linked, Mail, Replaced, Unlinked
 from exchange.ports import PutWord
 from exchange.storage.redis import records
@@ -140,9 +142,47 @@ def test_a_presence_of_a_session_that_takes_no_other_name_may_be_shorter() -> No
     assert records.unpack_presence(b"s1", record) == Presence("s1", "ada", "ada@example.com", "n1", "magi", "")
 
 
+def test_a_presence_in_a_slot_keeps_its_role_and_another_is_packed_as_before_there_were_roles() -> None:
+    user = Presence("s1", "ada", "ada@example.com", "n1", "magi", "")
+    end = Presence("s1", "p1", "", "n1", "coralmux", "", role="phone")
+    assert records.unpack_presence(b"s1", records.pack_presence(end)) == end
+    assert len(msgspec.msgpack.decode(records.pack_presence(user))) == 6
+    assert len(msgspec.msgpack.decode(records.pack_presence(end))) == 7
+
+
 @pytest.mark.parametrize("record", [msgspec.msgpack.encode((2, "u", "name", "n1", "magi")), b"\xc1", b""])
 def test_a_presence_of_unknown_layout_is_none(record: bytes) -> None:
     assert records.unpack_presence(b"s1", record) is None
+
+
+NUMBER = 1_795_223_356_499_610
+
+
+@pytest.mark.parametrize(
+    ("payload", "wake"),
+    [
+        (b"F%d 0 {}" % NUMBER, PassedOn(NUMBER, 0, b"{}")),
+        (b"F%d 7 " % NUMBER, PassedOn(NUMBER, 7, b"")),
+        (b"F1 2 a b\0\n 3", PassedOn(1, 2, b"a b\0\n 3")),
+        (b"U%d" % NUMBER, PeerUp(NUMBER)),
+        (b"D%d" % NUMBER, PeerDown(NUMBER)),
+        (b"S%d" % NUMBER, Superseded(NUMBER)),
+        (b"R", Revoked()),
+        (records.pack_handed_over(NUMBER), HandedOver(NUMBER)),
+    ],
+)
+def test_what_arrives_for_a_slot_is_told_apart_by_its_first_byte(payload: bytes, wake: SlotWake) -> None:
+    found = records.unpack_slot_wake(payload)
+    assert (type(found), found) == (type(wake), wake)
+
+
+def test_every_kind_of_wake_of_a_slot_can_be_read() -> None:
+    assert len(records._DECODE_SLOT_WAKE) == len(get_args(SlotWake))
+
+
+@pytest.mark.parametrize("payload", [b"", b"?", b"U", b"Ux", b"F1 2", b"Fx 2 {}", b"F1 x {}", b"f1 2 {}"])
+def test_an_unknown_wake_of_a_slot_is_none(payload: bytes) -> None:
+    assert records.unpack_slot_wake(payload) is None
 
 
 @pytest.fixture
