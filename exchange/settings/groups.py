@@ -315,6 +315,11 @@ class Settings(Group):
             )
         if self.session.low_bytes > self.session.high_bytes:
             raise ValueError("EXCHANGE_SESSION__LOW_BYTES should not be more than EXCHANGE_SESSION__HIGH_BYTES")
+        if self.relay.enabled and self.relay.unproven_seconds < 2 * self.redis.probe_seconds:
+            raise ValueError(
+                "EXCHANGE_RELAY__UNPROVEN_SECONDS should be at least twice EXCHANGE_REDIS__PROBE_SECONDS, or quiet "
+                "connections are closed for nothing"
+            )
         if self.store.durability == "replicated" and not self.redis.url.get_secret_value():
             raise ValueError(
                 "EXCHANGE_STORE__DURABILITY replicated needs a primary with replicas; the embedded Valkey has none: name "

@@ -57,6 +57,15 @@ def test_a_payload_is_sealed_as_in_the_vectors_and_opened_again(vector):
     assert len(base64.b64decode(wrapper["ciphertext"])) == len(vector["plaintext"].encode()) + 16
 
 
+@covers("CORAL-33", "CORAL-35")
+def test_the_page_of_the_wire_shows_the_first_vector():
+    page = (Path(__file__).parents[3] / "docs/protocols/coralmux.md").read_text(encoding="utf-8")
+    first, keys = VECTORS["sealed"][0], ("shared", "key", "fingerprint", "salt", "info")
+    ends = [VECTORS[end][part] for end in ("phone", "agent") for part in ("private", "pubkey")]
+    shown = (*ends, *(VECTORS[key] for key in keys), first["plaintext"], *list(first["wrapper"].values())[1:])
+    assert [text for text in shown if text not in page] == []
+
+
 @covers("CORAL-33")
 @of_each("refused")
 def test_what_is_no_wrapper_of_this_key_is_refused(vector):

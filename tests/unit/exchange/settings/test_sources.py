@@ -63,6 +63,7 @@ def test_two_names_may_agree():
         ({"PORT": "web"}, "EXCHANGE_LISTEN__PORT from the environment is unusable"),
         ({"EXCHANGE_LOG__FORMAT": "xml"}, "EXCHANGE_LOG__FORMAT from the environment is unusable: .*'text' or 'json'"),
         ({"EXCHANGE_LEASE__TTL_SECONDS": "3"}, "EXCHANGE_LEASE__TTL_SECONDS should be at least twice"),
+        ({"EXCHANGE_REDIS__PROBE_SECONDS": "8"}, "EXCHANGE_RELAY__UNPROVEN_SECONDS should be at least twice"),
         ({"EXCHANGE_REDIS__URL_FILE": "/nowhere"}, "EXCHANGE_REDIS__URL_FILE names cannot be read: No such file"),
         ({"EXCHANGE_CONFIG_FILE": "/nowhere"}, "settings file /nowhere cannot be read: No such file"),
     ],
