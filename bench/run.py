@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from bench import machine, report
-from bench.generator import Load, build
+from bench.generator import CHUNK_BYTES, Load, build
 from bench.plot import svg
 from bench.process import Unmeasurable
 from bench.round import Cores, Round, measure
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             started=started.isoformat(timespec="seconds"),
             machine=facts,
             commit=commit,
-            settings=settings | _acks(stacks),
+            settings=settings | _habits(stacks),
             missing={name: reason for name, reason in missing.items() if name in names},
             of=names[0],
         )
@@ -103,10 +103,11 @@ def _together(scenarios: Iterable[Sequence[Stack]]) -> list[Stack]:
     return list({stack.name: stack for stacks in scenarios for stack in stacks}.values())
 
 
-def _acks(stacks: Sequence[Stack]) -> dict[str, Any]:
-    """Say how often the extended clients of each stack acknowledge, if there are any."""
-    found = {stack.name: stack.clients.ack_every for stack in stacks if stack.clients.stored}
-    return {"ack_every": found} if found else {}
+def _habits(stacks: Sequence[Stack]) -> dict[str, Any]:
+    """Say how often the extended clients of each stack acknowledge, and how long the chunks of agents are, if there are any."""
+    acks = {stack.name: stack.clients.ack_every for stack in stacks if stack.clients.stored}
+    chunks = any(stack.clients.chat for stack in stacks)
+    return ({"ack_every": acks} if acks else {}) | ({"chunk_bytes": CHUNK_BYTES} if chunks else {})
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -53,6 +53,12 @@ def test_table_shows_titles_figures_and_ratios():
     assert len({len(line) for line in lines}) == 1
 
 
+def test_a_figure_that_a_scenario_does_not_have_is_a_dash():
+    found = {"chat": figures(0.0), "exchange": figures(2.0)}
+    rows = table(found, {}, ratios(found, "chat")).splitlines()[2:]
+    assert [row.split()[-1] for row in rows] == ["-", "2", "-"]
+
+
 def test_document_is_json_with_all_rounds_warnings_and_what_is_missing():
     kept = document(
         [*ROUNDS, a_round("peer", 4, 1234.5678, strangers=0.7)],

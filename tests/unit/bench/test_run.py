@@ -43,15 +43,19 @@ def test_rounds_are_interleaved(scripted, tmp_path):
 def test_scenarios_share_the_rounds_of_what_is_in_both(scripted, tmp_path):
     _, order = scripted
     assert run.main(["--rounds", "2", "--peers", "node_ws", "--results", str(tmp_path)]) == 0
-    assert order == [(name, number) for number in (1, 2) for name in ("exchange", "node_ws", "stored", "stored_8")]
-    live, stored = (json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json")))
-    assert (live["scenario"], stored["scenario"]) == ("live", "stored")
+    assert order == [
+        (name, number) for number in (1, 2) for name in ("exchange", "node_ws", "stored", "stored_8", "chat")
+    ]
+    chat, live, stored = (json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json")))
+    assert (chat["scenario"], live["scenario"], stored["scenario"]) == ("chat", "live", "stored")
+    assert list(chat["ratios"]) == ["chat/exchange", "chat/node_ws"]
+    assert chat["settings"]["chunk_bytes"] == 200
     assert list(live["medians"]) == ["exchange", "node_ws"]
     assert list(stored["medians"]) == ["stored", "stored_8", "exchange", "node_ws"]
     assert list(stored["ratios"]) == ["stored/stored_8", "stored/exchange", "stored/node_ws"]
     assert [each["number"] for each in stored["rounds"]] == [1] * 4 + [2] * 4
     assert stored["settings"]["ack_every"] == {"stored": 1, "stored_8": 8}
-    assert "ack_every" not in live["settings"]
+    assert not {"ack_every", "chunk_bytes"}.intersection(live["settings"])
 
 
 def test_one_scenario_alone_can_be_measured(scripted, tmp_path, capsys):
@@ -68,8 +72,8 @@ def test_a_scenario_that_fails_leaves_the_other(scripted, tmp_path, capsys):
     broken, _ = scripted
     broken["stored"] = broken["stored_8"] = "mail is not offered"
     assert run.main(["--rounds", "1", "--peers", "none", "--results", str(tmp_path)]) == 1
-    live, stored = (json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json")))
-    assert live["missing"] == {}
+    chat, live, stored = (json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json")))
+    assert chat["missing"] == live["missing"] == {}
     assert stored["missing"] == broken
     assert stored["ratios"] == {}
     assert "not measured: magi-exchange (stored): mail is not offered" in capsys.readouterr().out
