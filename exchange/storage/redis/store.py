@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from exchange.entropy import new_id
 from exchange.ports import Allowances, Caps, Store
+from exchange.storage.redis.advice import give_advice
 from exchange.storage.redis.clock import Clock, steady
 from exchange.storage.redis.commit import Commit
 from exchange.storage.redis.dues import Dues
@@ -189,6 +190,8 @@ async def open_store(
     )
     try:
         await store.start()
+        if store.bulk is not None:
+            await give_advice(store.bulk)
     except BaseException:
         await store.close()
         raise
