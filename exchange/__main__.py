@@ -137,7 +137,9 @@ def relay(
     domain: Annotated[
         str | None,
         typer.Option(
-            "-domain", "--domain", help="Name of the relay: phones are shown wss://<domain>/ws. Orders no certificate."
+            "-domain",
+            "--domain",
+            help="Name of the relay, wss://<domain>/ws; tell admin pair, too. Orders no certificate.",
         ),
     ] = None,
     db: Annotated[str | None, typer.Option("-db", "--db", help="Ignored: the store keeps everything.")] = None,

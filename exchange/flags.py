@@ -42,6 +42,8 @@ def cautions(*, key: str | None, domain: str | None, db: str | None, tls: bool) 
     """
     if key is not None:
         yield "everybody on this machine can see the key in -admin-key: RELAY_ADMIN_KEY is safer"
+    if domain is not None:
+        yield f"admin pair makes links to {url_of(domain)} only with EXCHANGE_RELAY__PUBLIC_URL={url_of(domain)} or --relay"
     if domain is not None and not tls:
         yield (
             "-domain orders no certificate: name yours in EXCHANGE_RELAY__TLS_CERTIFICATE_FILE and "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.harness.valkey import Replicated, Valkey
@@ -14,6 +15,13 @@ from tests.harness.valkey import Replicated, Valkey
 # How fast examples are made says something about the machine, which others may be using.
 settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("shared")
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Undo what a program that ran in this process made of the log: others look at warnings."""
+    yield
+    structlog.reset_defaults()
 
 
 @contextlib.contextmanager

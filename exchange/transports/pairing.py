@@ -26,7 +26,7 @@ from exchange.transports.memory import memory_bytes
 PAIRING_ROUTES = ("/api/v1/pair", "/api/v1/pair/{token}", "/api/v1/register", "/api/v1/usage")
 """Templates for the count, whatever the prefix. ``/health`` counts together with that of the main port."""
 
-FOREIGN = ("forwarded", "x-forwarded-for", "origin")
+FOREIGN = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via", "origin")
 """Headers of proxies, and of pages in a browser: who sends one does not speak for this machine."""
 
 RETRY_SECONDS = 2

@@ -86,12 +86,28 @@ class _Frame(Struct):
     payload: Payload
 
 
-def _key(_type: type[_Key], name: Any) -> _Key:
-    return _Key(name)
+class _Keys:
+    """Reads the keys of an envelope, but no more of them than it may have: in 5 MiB there is room for a million."""
+
+    __slots__ = ("_decode", "_left_count")
+
+    def __init__(self) -> None:
+        self._left_count = 0
+        self._decode: Final = msgspec.json.Decoder(dict[_Key, Raw], dec_hook=self._make).decode
+
+    def decode(self, data: bytes) -> dict[_Key, Raw]:
+        self._left_count = RELAY_KEYS_COUNT
+        return self._decode(data)
+
+    def _make(self, _type: type[_Key], name: Any) -> _Key:
+        if not self._left_count:
+            raise ValueError("too many keys")
+        self._left_count -= 1
+        return _Key(name)
 
 
 _decode_fields: Final[Callable[[bytes], _Fields]] = msgspec.json.Decoder(_Fields).decode
-_decode_keys: Final[Callable[[bytes], dict[_Key, Raw]]] = msgspec.json.Decoder(dict[_Key, Raw], dec_hook=_key).decode
+_decode_keys: Final = _Keys().decode
 _decode_auth: Final[Callable[[Raw], Auth]] = msgspec.json.Decoder(Auth).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -117,7 +133,7 @@ def decode(data: bytes) -> Envelope:
     except (msgspec.DecodeError, RecursionError):
         raise Malformed from None
     # Go's parser takes "Type" for "type", and the last of both wins; others take the first, or only exact ones.
-    if len(keys) > RELAY_KEYS_COUNT or len({key.name.casefold() for key in keys}) < len(keys) or too_large(text):
+    if len({key.name.casefold() for key in keys}) < len(keys) or too_large(text):
         raise Malformed
     return Envelope(fields.type or "", fields.payload or None)
 

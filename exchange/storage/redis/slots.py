@@ -15,9 +15,11 @@ from exchange.storage.redis.connection import Done, settle
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.lane import Lane
 from exchange.storage.redis.records import pack_handed_over, unpack_slot_wake
+from exchange.storage.redis.resp import Command
 from exchange.storage.redis.scripts import MARK_SLOT, PASS_ON
 
 ENDS_CACHED = 16_384
+AGAIN_SECONDS = 0.1
 _PASSING = {word.value.encode(): word for word in Passing}
 
 
@@ -78,7 +80,15 @@ class Slots:
             settle(cast(Done, self._slips.popleft().receipt), outcome)
 
     def hand_over(self, pair: PairId, role: Role, number: int) -> None:
-        self._lane.call((b"PUBLISH", self._keyspace.slot_wake(pair, role), pack_handed_over(number)), _ignore)
+        self._publish((b"PUBLISH", self._keyspace.slot_wake(pair, role), pack_handed_over(number)))
+
+    def _publish(self, command: Command) -> None:
+        self._lane.call(command, partial(self._published, command))
+
+    def _published(self, command: Command, reply: object) -> None:
+        # A crowded lane refuses without a break that would end the wait of whoever this is for.
+        if isinstance(reply, StorageUnavailable) and not reply.sent and self._lane.up:
+            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._publish, command)
 
     async def mark(self, end: End, *, busy: bool) -> None:
         keys = (self._keyspace.slot(end.pair, end.role),)
@@ -89,6 +99,8 @@ class Slots:
         return asyncio.get_running_loop().time() - heard if heard else math.inf
 
     def _heard(self, channel: bytes, payload: bytes) -> None:
+        if not self._lane.up:
+            return  # subscribed again, but what came before may be lost: first the listener is told of the cut
         place = self._places.get(channel)
         if place is None or self._listener is None:
             return  # forgotten while the message was under way
@@ -127,7 +139,3 @@ def _outcome(reply: object) -> Passing | StorageUnavailable:
         return reply
     # Refused, so it did not run; unless the script met the error half-way.
     return StorageUnavailable(sent="script:" in str(reply))
-
-
-def _ignore(_reply: object) -> None:
-    """Whoever waits for it gives up after a while."""

@@ -1,6 +1,7 @@
 """The lane of pairs on a real server that breaks, forgets its scripts, or is full."""
 
 import asyncio
+import itertools
 import math
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,13 +13,14 @@ import redis
 
 from exchange.core.errors import StorageUnavailable
 from exchange.core.model import NodeInfo, NodeTally
-from exchange.core.pairs import End, HandedOver, PassedOn, Passing, Role
-from exchange.ports import Allowances
+from exchange.core.pairs import End, HandedOver, PairId, PassedOn, Passing, Role, SlotWake
+from exchange.ports import Allowances, Store
 from exchange.storage.redis.clock import Clock
 from exchange.storage.redis.connection import INFLIGHT_COUNT
 from exchange.storage.redis.endpoint import Endpoint
 from exchange.storage.redis.keyspace import Keyspace
 from exchange.storage.redis.lane import Lane
+from exchange.storage.redis.room import PLACES_COUNT
 from exchange.storage.redis.slots import Slots
 from exchange.storage.redis.store import BULK_PATIENCE, RedisStore, Timing, open_store
 from tests.harness.ends import Ear, enter, pass_on
@@ -94,6 +96,55 @@ async def test_after_a_break_everything_is_cut_and_then_goes_on(valkey: Valkey, 
     assert await ear.told(agent.pair, Role.AGENT) == [PassedOn(agent.number, 0, b"again")]
 
 
+class Diary(Ear):
+    """Remembers the numbers in frames, and cuts as -1, in the order in which it hears of them."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.heard_frames: list[int] = []
+
+    def heard(self, pair: PairId, role: Role, wake: SlotWake) -> None:
+        if isinstance(wake, PassedOn):
+            self.heard_frames.append(int(wake.frame))
+
+    def cut(self) -> None:
+        self.heard_frames.append(-1)
+
+
+async def test_nothing_behind_what_was_lost_is_heard_before_the_cut(valkey: Valkey, opened: Opener) -> None:
+    # CORAL-11, CORAL-16: a new subscription brings messages along with its confirmation, before anybody knows of the break.
+    here, there = await opened(valkey.url, timing=Timing()), await opened(valkey.url, timing=Timing())
+    heard = Diary(here.ports).heard_frames
+    elsewhere = Ear(there.ports)
+    pair = await here.ports.pairs.create(TOKEN)
+    await enter(here.ports, pair, Role.PHONE)
+    agent = await enter(there.ports, pair, Role.AGENT)
+    for number in range(300):  # so that confirmations and messages mix
+        await here.ports.slots.listen(here.keyspace.pair_of(str(number)), Role.PHONE)
+    left = asyncio.Event()
+
+    async def send() -> None:
+        for number in itertools.count():
+            left.clear()
+            there.ports.slots.pass_on(agent, b"%d" % number, lambda _outcome: left.set())
+            await left.wait()
+
+    sending = asyncio.create_task(send())
+    try:
+        with redis.Redis(unix_socket_path=str(valkey.socket)) as client:
+            for _ in range(5):
+                heard.clear()
+                await eventually(lambda: heard)
+                (mine,) = [one for one in client.client_list(_type="pubsub") if int(one["sub"]) > 300]
+                client.client_kill_filter(_id=mine["id"])
+                await eventually(lambda: -1 in heard)
+                before = heard[: heard.index(-1)]
+                assert before == list(range(before[0], before[0] + len(before)))
+    finally:
+        sending.cancel()
+    assert elsewhere.cuts == 0
+
+
 async def test_silence_lasts_until_the_lane_is_back(own_valkey: Valkey, opened: Opener) -> None:
     store = await opened(own_valkey.url)
     slots = store.ports.slots
@@ -136,6 +187,25 @@ async def test_numbers_grow_though_the_clock_of_the_server_went_back(valkey: Val
     ahead = phone.number + 3_600_000_000
     await store.lane.ask("HSET", store.keyspace.slot(phone.pair, phone.role), "number", ahead)
     assert await enter(store.ports, phone.pair, phone.role, "newer") == End(phone.pair, phone.role, ahead + 1)
+
+
+async def test_a_crowded_lane_does_not_lose_the_word_that_a_large_frame_arrived(
+    own_valkey: Valkey, opened: Opener
+) -> None:
+    # DEL-40: without it no large frame of the sender would ever leave again.
+    store = await opened(own_valkey.url, timing=Timing())
+    ear, phone, agent = await paired(store)
+    outcomes: list[object] = []
+    own_valkey.signal(signal.SIGSTOP)
+    try:
+        for _ in range(INFLIGHT_COUNT + PLACES_COUNT + 1):
+            store.ports.slots.pass_on(phone, b"{}", outcomes.append)
+        store.ports.slots.hand_over(agent.pair, Role.AGENT, agent.number)
+        await asyncio.sleep(0)
+    finally:
+        own_valkey.signal(signal.SIGCONT)
+    await eventually(lambda: (agent.pair, Role.AGENT, HandedOver(agent.number)) in ear.wakes)
+    assert ear.cuts == 0
 
 
 async def test_a_receipt_that_raises_holds_up_no_other(valkey: Valkey, opened: Opener) -> None:

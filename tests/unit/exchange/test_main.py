@@ -112,9 +112,14 @@ def test_flags_are_taken_as_the_original_took_them(run, served, dashes, joined):
 
 def test_flags_that_mean_something_else_here_come_with_cautions(run, served):
     lines = run("relay", "-admin-key", "k", "-domain", "h.example", "-db", "relay.db").stderr.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert all(line.startswith("magi-exchange: ") for line in lines)
-    for word in ("RELAY_ADMIN_KEY is safer", "EXCHANGE_RELAY__TLS_CERTIFICATE_FILE", "-db is ignored"):
+    for word in (
+        "RELAY_ADMIN_KEY is safer",
+        "EXCHANGE_RELAY__PUBLIC_URL",
+        "EXCHANGE_RELAY__TLS_CERTIFICATE_FILE",
+        "-db is ignored",
+    ):
         assert any(word in line for line in lines)
 
 

@@ -241,6 +241,10 @@ async def test_if_no_key_is_set_nobody_else_may(peer):
         {"X_Forwarded_For": "127.0.0.1"},
         {"X_Forwarded_For": ""},
         {"Forwarded": "for=127.0.0.1"},
+        {"X_Forwarded_Host": "relay.example"},
+        {"X_Forwarded_Proto": "https"},
+        {"X_Real_IP": CLIENT},
+        {"Via": "1.1 proxy"},
         {"Origin": "https://page.example"},
     ],
 )

@@ -309,6 +309,23 @@ def test_the_number_of_keys_has_a_bound():
     assert decoded(json.dumps({"type": "a", "payload": dict.fromkeys(map(str, range(1000)))}).encode()) == "a"
 
 
+@pytest.mark.parametrize("key", ['""', '"{}"'], ids=["all alike", "all different"])
+def test_of_a_frame_of_nothing_but_keys_no_more_are_made_than_it_may_have(monkeypatch, key):
+    # S18: a malformed frame costs its sender nothing, so it must not cost us a million objects.
+    made = []
+
+    class Counted(coralmux._Key):
+        def __init__(self, name: str) -> None:
+            made.append(name)
+            super().__init__(name)
+
+    monkeypatch.setattr(coralmux, "_Key", Counted)
+    keys = ",".join(key.format(number) + ":0" for number in range(100_000))
+    assert decoded(f"{{{keys}}}".encode()) is None
+    assert len(made) == RELAY_KEYS_COUNT
+    assert decoded(b'{"type":"a","b":1}') == "a", "the next frame begins anew"
+
+
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_the_depth_has_a_bound(opening, closing):
     nested = lambda deep: b'{"type":"a","payload":' + opening * deep + b"1" + closing * deep + b"}"  # noqa: E731
