@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 import contextlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,8 +21,13 @@ settings.load_profile("shared")
 @pytest.fixture(autouse=True)
 def plain_logs() -> Iterator[None]:
     """Undo what a program that ran in this process made of the log: others look at warnings."""
+    root = logging.getLogger()
+    levels = {name: logging.getLogger(name).level for name in (None, "magi", "magi.client", "magi.daemon")}
     yield
     structlog.reset_defaults()
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+    root.handlers[:] = [one for one in root.handlers if type(one).__module__.startswith("_pytest")]
 
 
 @contextlib.contextmanager

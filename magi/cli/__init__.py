@@ -1,0 +1,1 @@
+"""The program ``magi``: the face of the desk that people type at."""

@@ -1,0 +1,1 @@
+"""Wires agent clients: one adapter file for each (CLI-42)."""

@@ -1,0 +1,1 @@
+"""The client: one identity on one socket."""

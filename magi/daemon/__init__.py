@@ -1,0 +1,1 @@
+"""The process that owns one client and one desk, and serves the faces."""

@@ -1,0 +1,1 @@
+"""The owner's desk: profile, store, consent, scan, loops, framing. No sockets."""
