@@ -15,6 +15,7 @@ from magi.cli.command import Run, command
 from magi.cli.statuses import Status, status_of_ask
 from magi.cli.watch import GLANCE_SECONDS, is_final, settled, watch
 from magi.daemon.port import AskView, Item
+from magi.desk.framing import terminal
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -114,12 +115,14 @@ async def export(
 
     magi export --format csv > messages.csv
 
-    Texts are as they came: open them with care.
+    Texts are as they came, but for a table on a terminal: open them with care.
     """
     async with run.desk() as desk:
         record = await desk.history(limit=EVERYTHING, caller=run.caller)
     rows = [msgspec.to_builtins(one) for one in record]
-    sys.stdout.write(_written(rows, Format.JSONL if run.out.as_json else form))
+    written = _written(rows, Format.JSONL if run.out.as_json else form)
+    # JSON is ASCII; of the table a terminal would obey what a friend wrote into it.
+    sys.stdout.write(terminal(written) if sys.stdout.isatty() else written)
 
 
 def _written(rows: list[dict[str, object]], form: Format) -> str:

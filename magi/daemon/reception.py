@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from magi.client.errors import MagiError
@@ -15,7 +16,10 @@ from magi.desk import loops
 
 TIDY_SECONDS = 3600.0
 SHORTEST_SECONDS = 0.05
+AGAIN_SECONDS = 5.0
 _log = logging.getLogger(__name__)
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Reception:
@@ -33,10 +37,10 @@ class Reception:
     async def run(self) -> None:
         """Go on for ever. A client that has ended for good ends only what comes from it."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._until_over(self._mail()))
-            tasks.create_task(self._until_over(self._news()))
-            tasks.create_task(self._times())
-            tasks.create_task(self._tidy())
+            for work in (self._mail, self._news):
+                tasks.create_task(self._steadily(partial(self._until_over, work)))
+            for work in (self._times, self._tidy):
+                tasks.create_task(self._steadily(work))
 
     async def meet(self, message: Incoming) -> None:
         """Look at a message that is new to this process."""
@@ -76,9 +80,18 @@ class Reception:
             await self._store.record.tidy()
             await asyncio.sleep(TIDY_SECONDS)
 
-    async def _until_over(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _until_over(self, work: Work) -> None:
         try:
-            await work
+            await work()
         except MagiError as error:
             _log.warning("client.over error=%s", type(error).__name__)
             self._premises.pulse.beat()
+
+    async def _steadily(self, work: Work) -> None:
+        """Do some work to its end. If it fails (a full disk), that is told, and it is begun again later."""
+        while True:
+            try:
+                return await work()
+            except Exception:  # noqa: BLE001  whatever it is, the other three and every face must not suffer from it
+                _log.exception("reception.failed")
+            await asyncio.sleep(AGAIN_SECONDS)

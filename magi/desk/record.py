@@ -62,8 +62,11 @@ class Record:
         return await self._database.read(rows.find_out, clause, len(start), start) if start else ()
 
     async def said(self, to: str, text: str, *, since_ms: int) -> bool:
-        """Tell whether an ask or note with this very text was put for a user since a time (CLI-38)."""
-        clause = "WHERE made_ms >= ? AND receiver = ? AND kind IN ('ask', 'note') AND text = ? LIMIT 1"
+        """Tell whether an ask or note with this very text was put for a user since a time, and not in vain (CLI-38)."""
+        clause = (
+            "WHERE made_ms >= ? AND receiver = ? AND kind IN ('ask', 'note') AND text = ? "
+            "AND state NOT IN ('failed', 'withdrawn') LIMIT 1"
+        )
         return bool(await self._database.read(rows.find_out, clause, since_ms, to, text))
 
     async def open_count(self, to: str) -> int:

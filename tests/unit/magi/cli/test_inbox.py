@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 
 from msgspec.structs import replace
 
@@ -78,6 +79,16 @@ def test_an_export_holds_texts_as_they_came(magi, desk):
     assert json.loads(out)["text"] == "\x1b[2J\u202e"
     _, out, _ = magi("export", "--format", "json")
     assert [one["id"] for one in json.loads(out)] == [QUESTION.id]
+
+
+def test_an_exported_table_does_nothing_to_a_terminal(magi, desk, monkeypatch):
+    desk.says["history"] = (replace(QUESTION, text="\x1b[2Jhello \u202ethere"),)
+    _, out, _ = magi("export", "--format", "csv")
+    assert "\x1b[2J" in out
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _self: True)
+    _, out, _ = magi("export", "--format", "csv")
+    assert "hello there" in out
+    assert not {"\x1b", "\u202e"} & set(out)
 
 
 def test_an_exported_table_holds_no_formula(magi, desk):

@@ -5,6 +5,7 @@ from msgspec import Raw
 
 from magi.client.errors import Displaced
 from magi.client.model import Trace
+from magi.daemon import reception as module
 from magi.daemon.reception import Reception
 from magi.desk.loops import mark
 from magi.wire import content
@@ -90,6 +91,28 @@ async def test_the_deputy_looks_when_a_claim_runs_out(bureau, reception):
     try:
         await eventually(lambda: reception._deputy.seen[-1:] == [["q1"]])
         assert reception._deputy.seen[0] == []
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_store_that_fails_for_once_ends_nothing(bureau, reception, monkeypatch, caplog):
+    calls = []
+    expire = bureau.store.claims.expire
+
+    async def fails_first():
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("No space left on device")
+        return await expire()
+
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(bureau.store.claims, "expire", fails_first)
+    running = asyncio.create_task(reception.run())
+    try:
+        await eventually(lambda: len(calls) > 1)
+        assert "reception.failed" in caplog.text
+        assert not running.done()
     finally:
         running.cancel()
         await asyncio.wait([running])

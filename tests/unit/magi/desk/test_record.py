@@ -71,6 +71,15 @@ async def test_the_same_text_to_the_same_friend_is_known(store):
     assert not await said("bob", "Yes.", since_ms=NOW_MS)
 
 
+@pytest.mark.parametrize("state", [State.FAILED, State.WITHDRAWN])
+async def test_what_came_to_nothing_may_be_said_again(store, state):
+    await store.put_out(ours("a1", text="Tea?"))
+    await store.advance("a1", state)
+    assert not await store.record.said("bob", "Tea?", since_ms=NOW_MS)
+    await store.put_out(ours("a2", text="Tea?"))
+    assert await store.record.said("bob", "Tea?", since_ms=NOW_MS)
+
+
 async def test_asks_count_until_their_state_is_final(store):
     for number in range(3):
         await store.put_out(ours(f"a{number}"))
