@@ -20,6 +20,8 @@ AT_ONCE_COUNT = 100
 async def say_farewell(store: Store, presence: Presence, *, grace_ms: int, resume_ms: int) -> None:
     """End a session in the store: its links on both sides, its hold on the name, its index entry, in this order.
 
+    One that holds a slot of a pair has none of these: see :func:`say_farewell_to_slot`.
+
     Persistent friends are told that it is away, the others that it is gone (MAGI-47). The name is let go only after all
     friends were told, so nobody comes back to friendships that are still being ended. The index entry goes last: as long
     as it is there, somebody comes back to finish.
@@ -34,6 +36,9 @@ async def say_farewell(store: Store, presence: Presence, *, grace_ms: int, resum
     Raises:
         StorageUnavailable: Not finished; call again.
     """
+    if presence.role:
+        await say_farewell_to_slot(store, presence)
+        return
     uid = presence.uid
     closed = await store.users.close(uid, presence.sid, grace_ms=grace_ms)
     end, mark_away = store.links.end, store.links.mark_away

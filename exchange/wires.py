@@ -1,7 +1,7 @@
 """The wires that a node speaks: one row each, and nothing else in the node knows how many there are."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -39,7 +39,7 @@ class Row:
     rules: SocketRules
     member_rules: SocketRules | None = None
     carries: type[Command[Any]] = Send
-    public: bool = field(default=False)
+    public: bool = False
     any_origin: bool = False
 
 

@@ -33,7 +33,7 @@ from exchange.core.features import FEATURES, HISTORY
 from exchange.core.model import Presence
 from exchange.core.session import Session, State
 from exchange.entropy import new_id
-from exchange.farewell import say_farewell, say_farewell_to_slot
+from exchange.farewell import say_farewell
 from exchange.front import Hub, Settle, Switchboard, Tenure, Witness
 from exchange.handlers.acknowledge import acknowledge
 from exchange.handlers.attend import attend, attending
@@ -235,11 +235,8 @@ class Exchange:
 
     async def farewell(self, session: Session) -> None:
         """Remove what the store knows of an identified session."""
-        policy, presence = self.policy, self.presence(session)
-        if presence.role:
-            await say_farewell_to_slot(self.store, presence)
-        else:
-            await say_farewell(self.store, presence, grace_ms=policy.grace_ms, resume_ms=policy.resume_ms)
+        policy = self.policy
+        await say_farewell(self.store, self.presence(session), grace_ms=policy.grace_ms, resume_ms=policy.resume_ms)
 
     def presence(self, session: Session) -> Presence:
         """Return what the store is told of an identified session."""

@@ -3,7 +3,7 @@
 import structlog
 
 from exchange.core.model import Presence
-from exchange.farewell import say_farewell, say_farewell_to_slot
+from exchange.farewell import say_farewell
 from exchange.ports import Store
 from worker.metrics import WorkerMetrics
 from worker.parallel import batches, for_each
@@ -55,11 +55,9 @@ class ReapNodes:
         self._metrics.reaped.inc("node")
 
     async def _part(self, presence: Presence) -> None:
-        if presence.role:
-            await say_farewell_to_slot(self._store, presence)
-        else:
+        if not presence.role:
             # The node may have died between the two ends of a friendship of this user (DEL-43): ``settle_dues`` looks.
             # Noted first, because the farewell removes the last trace of the session.
             await self._store.dues.note(presence.uid, self._store.clock.now_ms())
-            await say_farewell(self._store, presence, grace_ms=self._grace_ms, resume_ms=self._resume_ms)
+        await say_farewell(self._store, presence, grace_ms=self._grace_ms, resume_ms=self._resume_ms)
         self._metrics.reaped.inc("session")

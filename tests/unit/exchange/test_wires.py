@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange.banner import LISTENER_PATH, RELAY_PATH
 from exchange.core.commands import PassOn, Send
 from exchange.front import Ending
 from exchange.settings import Settings
@@ -38,6 +39,12 @@ def test_each_wire_owns_its_paths():
     assert [path for path in PATHS if relay.owns[MAIN](path)] == ["/coralmux/ws"]
     assert [path for path in PATHS if relay.owns[RELAY](path)] == ["/ws"]
     assert RELAY not in magi.owns
+
+
+def test_what_operators_are_told_is_where_the_relay_is():
+    relay = rows()[1]
+    assert relay.owns[MAIN](RELAY_PATH)
+    assert relay.owns[RELAY](LISTENER_PATH)
 
 
 def test_a_stranger_of_the_relay_has_one_small_message_and_a_deadline():
